@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include <Eigen/Core>
+#include <Eigen/Geometry>
+#include <Eigen/LU>
+
+#include <action_images/core/check.hpp>
+
+namespace action_images {
+
+/// Half line from an origin along a unit direction, both in world coordinates [m].
+struct Ray {
+  Eigen::Vector3d origin;
+  Eigen::Vector3d direction;
+};
+
+/// A rectangle of a picture [px]; x and y may be half pixels, width and height are whole numbers.
+struct CropBox {
+  double x = 0.0;
+  double y = 0.0;
+  int width = 0;
+  int height = 0;
+};
+
+/// The largest centred box of a (height, width) picture with the aspect ratio of (target_height, target_width).
+inline CropBox center_crop(int height, int width, int target_height, int target_width) {
+  const auto across = [](int size, int numerator, int denominator) {
+    return static_cast<int>(std::lround(static_cast<double>(size) * numerator / denominator));
+  };
+  CropBox box{0.0, 0.0, width, height};
+  box.width = std::clamp(across(height, target_width, target_height), 1, width);
+  if (box.width == width) box.height = std::clamp(across(width, target_height, target_width), 1, height);
+  box.x = 0.5 * (width - box.width);
+  box.y = 0.5 * (height - box.height);
+  return box;
+}
+
+/// Calibrated pinhole camera without distortion, together with the size of its pictures.
+///
+/// Frames: x_in_camera = camera_from_world * x_in_world, the camera looks along +z. Negative focal lengths are allowed:
+/// a camera whose picture axes are mirrored is the same model with fx, fy < 0.
+/// Pixels: x right, y down, the centre of the top-left pixel is (0.5, 0.5) [px].
+class Camera {
+ public:
+  static constexpr int max_size = 16384;  ///< of width and height [px]
+
+  /// @param intrinsics         3x3, invertible, last row (0, 0, 1) [px].
+  /// @param world_from_camera  4x4 rigid pose of the camera [m]; its rotation orthonormal within 1e-4.
+  /// @param width,height       of the pictures, 1..16384 [px].
+  /// @throws ValueError if a number is not finite or one of the conditions above does not hold.
+  Camera(const Eigen::Matrix3d& intrinsics, const Eigen::Matrix4d& world_from_camera, int width, int height)
+      : intrinsics_(intrinsics), world_from_camera_(world_from_camera), width_(width), height_(height) {
+    check_size();
+    check_intrinsics();
+    check_pose();
+    inverse_intrinsics_ = intrinsics_.inverse();
+    camera_from_world_ = world_from_camera_.inverse();
+  }
+
+  const Eigen::Matrix3d& intrinsics() const { return intrinsics_; }
+  const Eigen::Affine3d& world_from_camera() const { return world_from_camera_; }
+  const Eigen::Affine3d& camera_from_world() const { return camera_from_world_; }
+  int width() const { return width_; }
+  int height() const { return height_; }
+  Eigen::Vector3d center() const { return world_from_camera_.translation(); }
+
+  /// Pixel of a world point [m]; nullopt unless the point is in front of the camera. Paper Eq. 2.
+  std::optional<Eigen::Vector2d> project(const Eigen::Vector3d& point_in_world) const {
+    const Eigen::Vector3d point_in_camera = camera_from_world_ * point_in_world;
+    if (!(point_in_camera.z() > 1e-9)) return std::nullopt;
+    return (intrinsics_ * point_in_camera).hnormalized();
+  }
+
+  /// Ray through a pixel [px], from the camera's centre. Paper Eq. 9.
+  Ray ray(const Eigen::Vector2d& pixel) const {
+    const Eigen::Vector3d direction_in_camera = inverse_intrinsics_ * pixel.homogeneous();
+    return {center(), (world_from_camera_.linear() * direction_in_camera).normalized()};
+  }
+
+  /// World point on a pixel's ray at a depth along the camera's axis [m].
+  Eigen::Vector3d point_at_depth(const Eigen::Vector2d& pixel, double depth) const {
+    const Eigen::Vector3d direction_in_camera = inverse_intrinsics_ * pixel.homogeneous();
+    return world_from_camera_ * Eigen::Vector3d(direction_in_camera * (depth / direction_in_camera.z()));
+  }
+
+  /// The same camera with another pose.
+  Camera moved_to(const Eigen::Matrix4d& world_from_camera) const {
+    return {intrinsics_, world_from_camera, width_, height_};
+  }
+
+  /// Camera of the pictures after `center_crop` to the aspect ratio of (height, width) and resizing to that size:
+  /// fx' = fx sx, cx' = (cx - dx) sx, and the same for y.
+  Camera center_crop_resize(int height, int width) const {
+    check(1 <= std::min(height, width) && std::max(height, width) <= max_size, "codec::Camera::center_crop_resize",
+          "height, width", "1..16384", text_of(height, ", ", width));
+    const CropBox box = center_crop(height_, width_, height, width);
+    Eigen::Matrix3d picture_from_picture = Eigen::Matrix3d::Identity();
+    picture_from_picture.diagonal() << static_cast<double>(width) / box.width, static_cast<double>(height) / box.height,
+        1;
+    picture_from_picture(0, 2) = -box.x * picture_from_picture(0, 0);
+    picture_from_picture(1, 2) = -box.y * picture_from_picture(1, 1);
+    return {picture_from_picture * intrinsics_, world_from_camera_.matrix(), width, height};
+  }
+
+ private:
+  void check_size() const {
+    for (const int size : {width_, height_}) {
+      check(1 <= size && size <= max_size, "codec::Camera", "width, height", "1..16384 px",
+            text_of(width_, ", ", height_));
+    }
+  }
+
+  void check_intrinsics() const {
+    check(intrinsics_.allFinite(), "codec::Camera", "intrinsics", "finite numbers", "NaN or infinity");
+    const bool last_row = (intrinsics_.row(2) - Eigen::RowVector3d::UnitZ()).cwiseAbs().maxCoeff() < 1e-6;
+    check(last_row, "codec::Camera", "intrinsics", "last row 0 0 1", intrinsics_.row(2));
+    const double determinant = intrinsics_.determinant();
+    check(std::abs(determinant) > 1e-9, "codec::Camera", "intrinsics", "an invertible 3x3 matrix",
+          text_of("determinant ", determinant));
+  }
+
+  void check_pose() const {
+    const Eigen::Matrix4d& pose = world_from_camera_.matrix();
+    check(pose.allFinite(), "codec::Camera", "world_from_camera", "finite numbers", "NaN or infinity");
+    const bool last_row = (pose.row(3) - Eigen::RowVector4d::UnitW()).cwiseAbs().maxCoeff() < 1e-6;
+    check(last_row, "codec::Camera", "world_from_camera", "last row 0 0 0 1", pose.row(3));
+    const Eigen::Matrix3d rotation = pose.topLeftCorner<3, 3>();
+    const double error = (rotation.transpose() * rotation - Eigen::Matrix3d::Identity()).cwiseAbs().maxCoeff();
+    check(error < 1e-4, "codec::Camera", "world_from_camera", "a rotation orthonormal within 1e-4",
+          text_of("an error of ", error));
+    check(rotation.determinant() > 0, "codec::Camera", "world_from_camera", "a rotation with determinant +1",
+          "a reflection (determinant -1)");
+  }
+
+  Eigen::Matrix3d intrinsics_;
+  Eigen::Affine3d world_from_camera_;
+  int width_;
+  int height_;
+  Eigen::Matrix3d inverse_intrinsics_;
+  Eigen::Affine3d camera_from_world_;
+};
+
+}  // namespace action_images

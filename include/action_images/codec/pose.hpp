@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include <Eigen/Core>
+#include <Eigen/Geometry>
+#include <Eigen/SVD>
+
+#include <action_images/codec/action.hpp>
+#include <action_images/codec/camera.hpp>
+
+namespace action_images {
+
+/// A rotation and how well the three points fit a rigid gripper frame.
+struct FittedRotation {
+  Eigen::Matrix3d rotation;
+  double rigidity = 0.0;  ///< 1: lengths and right angle as drawn .. 0
+};
+
+/// Rotation whose x and -z axes are nearest to the directions of the up and normal points, with equal weights
+/// (orthogonal Procrustes problem).
+/// @return nullopt if a length is not within a factor of 4 of `axis_length` [m] or the two are nearly parallel.
+inline std::optional<FittedRotation> rotation_from_points(const ActionPoints& points, double axis_length) {
+  const Eigen::Vector3d x = (points.col(up_point) - points.col(position_point)) / axis_length;
+  const Eigen::Vector3d z = (points.col(position_point) - points.col(normal_point)) / axis_length;
+  const double x_length = x.norm();
+  const double z_length = z.norm();
+  for (const double length : {x_length, z_length}) {
+    if (!(length > 0.25 && length < 4.0)) return std::nullopt;
+  }
+  const double cosine = x.dot(z) / (x_length * z_length);
+  if (std::abs(cosine) > 0.95) return std::nullopt;
+  Eigen::Matrix3d correlation = Eigen::Matrix3d::Zero();
+  correlation.col(0) = x / x_length;
+  correlation.col(2) = z / z_length;
+  const Eigen::JacobiSVD<Eigen::Matrix3d> svd(correlation, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const double sign = (svd.matrixU() * svd.matrixV().transpose()).determinant() < 0.0 ? -1.0 : 1.0;
+  const Eigen::Vector3d diagonal(1.0, 1.0, sign);
+  const auto square = [](double value) { return value * value; };
+  const double misfit = square(std::log2(x_length)) + square(std::log2(z_length)) + square(cosine);
+  return FittedRotation{svd.matrixU() * diagonal.asDiagonal() * svd.matrixV().transpose(), std::exp(-4.0 * misfit)};
+}
+
+namespace detail {
+
+/// The (at most two) points of a ray at a distance from a point; the nearest point of the ray if it does not come
+/// close.
+inline std::array<Eigen::Vector3d, 2> at_distance(const Ray& ray, const Eigen::Vector3d& point, double distance) {
+  const double along = ray.direction.dot(point - ray.origin);
+  const double across = (ray.origin + along * ray.direction - point).norm();
+  const double half = across < distance ? std::sqrt(distance * distance - across * across) : 0.0;
+  return {ray.origin + (along - half) * ray.direction, ray.origin + (along + half) * ray.direction};
+}
+
+}  // namespace detail
+
+/// The three points from one view: the position at a known depth, the others at `axis_length` from it on their rays,
+/// chosen nearest to a right angle. Seen from far away the pose and its mirror image along the axis look alike; then
+/// the choice between them is not reliable.
+/// @param pixels  by PointIndex [px].   @param depth  of the position along the camera's axis [m].
+inline ActionPoints points_from_one_view(const std::array<Eigen::Vector2d, 3>& pixels, const Camera& camera,
+                                         double depth, double axis_length) {
+  ActionPoints best;
+  best.col(position_point) = camera.point_at_depth(pixels[position_point], depth);
+  const Eigen::Vector3d position = best.col(position_point);
+  const auto normals = detail::at_distance(camera.ray(pixels[normal_point]), position, axis_length);
+  const auto ups = detail::at_distance(camera.ray(pixels[up_point]), position, axis_length);
+  double smallest = std::numeric_limits<double>::infinity();
+  for (const Eigen::Vector3d& normal : normals) {
+    for (const Eigen::Vector3d& up : ups) {
+      const double dot = std::abs((normal - position).dot(up - position));
+      if (dot >= smallest) continue;
+      smallest = dot;
+      best.col(normal_point) = normal;
+      best.col(up_point) = up;
+    }
+  }
+  return best;
+}
+
+}  // namespace action_images

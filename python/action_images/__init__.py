@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Action images: robot actions as multiview pictures, and back. Needs numpy only.
+
+>>> images = encode(actions, rig)     # actions (T, 7) -> (V, T, H, W, 3) uint8
+>>> decoded = decode(images, rig)     # .actions (T, 7)  .points (T, 3, 3)  .confidence (T,)
+
+An action is [x, y, z, ex, ey, ez, openness]: metres, radians about the fixed axes x, y, z
+(R = Rz @ Ry @ Rx), openness 0 closed .. 1 open. The world model, which needs torch, is in `action_images.model`.
+"""
+
+from ._codec import (
+    Camera,
+    Decoded,
+    FormatError,
+    NumericalError,
+    Rig,
+    ShapeError,
+    __version__,
+    action_points,
+    decode,
+    encode,
+    euler_from_rotation,
+    load_rig,
+    load_trajectory,
+    plucker,
+    rotation_from_euler,
+    save_rig,
+    save_trajectory,
+)
+
+__all__ = [
+    "Camera",
+    "Decoded",
+    "FormatError",
+    "NumericalError",
+    "Rig",
+    "ShapeError",
+    "__version__",
+    "action_points",
+    "decode",
+    "encode",
+    "euler_from_rotation",
+    "load_rig",
+    "load_trajectory",
+    "plucker",
+    "rotation_from_euler",
+    "save_rig",
+    "save_trajectory",
+]
+
+for _class in (Camera, Decoded, FormatError, NumericalError, Rig, ShapeError):
+    _class.__module__ = __name__  # errors and help name the public place
+del _class
