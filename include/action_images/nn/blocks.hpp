@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <ATen/core/Tensor.h>
+
+#include <action_images/nn/parameters.hpp>
+
+/// Building blocks of networks, as functions of (parameters, inputs). Autograd passes through all of them; they compute
+/// in their inputs' dtype, with the statistics of norms in float32.
+namespace action_images::nn {
+
+struct LinearParameters {
+  at::Tensor weight;  ///< (out, in)
+  at::Tensor bias;    ///< (out), or undefined
+};
+
+struct LinearOptions {
+  Init init = Init::xavier;  ///< of the weight; the bias starts at zero
+  bool bias = true;
+};
+
+/// Declares weight (out, in) and bias (out) in a scope.
+LinearParameters declare_linear(const Scope& scope, std::int64_t in, std::int64_t out,
+                                const LinearOptions& options = {});
+
+/// x (..., in) -> (..., out).
+at::Tensor linear(const LinearParameters& parameters, const at::Tensor& x);
+
+struct NormParameters {
+  at::Tensor weight;  ///< (dim), or undefined
+  at::Tensor bias;    ///< (dim), or undefined
+};
+
+/// Declares weight (dim) of ones and bias (dim) of zeros.
+NormParameters declare_layer_norm(const Scope& scope, std::int64_t dim);
+/// Declares weight (dim) of ones.
+NormParameters declare_rms_norm(const Scope& scope, std::int64_t dim);
+
+/// (x - mean) / sqrt(variance + eps) over the last axis, times weight plus bias where defined.
+at::Tensor layer_norm(const at::Tensor& x, double eps, const NormParameters& parameters = {});
+
+/// x / sqrt(mean(x^2) + eps) over the last axis, times weight where defined.
+at::Tensor rms_norm(const at::Tensor& x, double eps, const NormParameters& parameters = {});
+
+/// x (1 + scale) + shift; shift and scale broadcast.
+at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
+
+/// GELU in its tanh form.
+at::Tensor gelu_tanh(const at::Tensor& x);
+
+/// x (..., heads * d) -> (..., heads, d), a view.
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads);
+
+struct AttentionOptions {
+  at::Tensor bias = {};              ///< added to the scores, broadcastable to (B, heads, N, M); undefined: none
+  std::optional<double> scale = {};  ///< of the scores; 1 / sqrt(d) unless given
+};
+
+/// softmax(q k^T scale + bias) v, without the score matrix in memory where the device can.
+/// @param q  (B, N, heads, d).   @param k  (B, M, heads, d).   @param v  (B, M, heads, d).
+/// @return (B, N, heads * d).
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     const AttentionOptions& options = {});
+
+/// Sinusoidal embedding of time steps, float32: [cos(t w_i), sin(t w_i)], w_i = 10000^(-i / (dim / 2)), i < dim / 2.
+/// @param timestep  any shape, any dtype.   @param dim  even.
+/// @return (..., dim).
+at::Tensor timestep_embedding(const at::Tensor& timestep, std::int64_t dim);
+
+}  // namespace action_images::nn

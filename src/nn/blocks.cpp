@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <action_images/nn/blocks.hpp>
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include <action_images/core/check.hpp>
+
+namespace action_images::nn {
+
+LinearParameters declare_linear(const Scope& scope, std::int64_t in, std::int64_t out, const LinearOptions& options) {
+  LinearParameters parameters;
+  parameters.weight = scope.parameter("weight", {out, in}, options.init);
+  if (options.bias) parameters.bias = scope.parameter("bias", {out}, Init::zeros);
+  return parameters;
+}
+
+at::Tensor linear(const LinearParameters& parameters, const at::Tensor& x) {
+  check_shape(x.dim() > 0 && x.size(-1) == parameters.weight.size(-1), "nn::linear", "x",
+              text_of("(..., ", parameters.weight.size(-1), ')'), x.sizes());
+  return at::linear(x, parameters.weight, parameters.bias);
+}
+
+NormParameters declare_layer_norm(const Scope& scope, std::int64_t dim) {
+  return {scope.parameter("weight", {dim}, Init::ones), scope.parameter("bias", {dim}, Init::zeros)};
+}
+
+NormParameters declare_rms_norm(const Scope& scope, std::int64_t dim) {
+  return {scope.parameter("weight", {dim}, Init::ones), {}};
+}
+
+at::Tensor layer_norm(const at::Tensor& x, double eps, const NormParameters& parameters) {
+  return at::layer_norm(x, {x.size(-1)}, parameters.weight, parameters.bias, eps);
+}
+
+at::Tensor rms_norm(const at::Tensor& x, double eps, const NormParameters& parameters) {
+  // The squares are summed in float32; x itself is read twice and written once.
+  const at::Tensor length = at::linalg_vector_norm(x, 2, {-1}, /*keepdim=*/true, at::kFloat);
+  const at::Tensor inverse = (length.square() / x.size(-1) + eps).rsqrt().to(x.scalar_type());
+  return parameters.weight.defined() ? x * inverse * parameters.weight : x * inverse;
+}
+
+at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
+  return at::addcmul(shift, x, scale + 1);
+}
+
+at::Tensor gelu_tanh(const at::Tensor& x) { return at::gelu(x, "tanh"); }
+
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
+  check_shape(x.size(-1) % heads == 0, "nn::split_heads", "x", text_of("(..., a multiple of ", heads, ')'), x.sizes());
+  return x.unflatten(-1, {heads, x.size(-1) / heads});
+}
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionOptions& options) {
+  check_shape(q.dim() == 4, "nn::attention", "q", "(B, N, heads, d)", q.sizes());
+  check_shape(k.dim() == 4 && k.size(0) == q.size(0) && k.size(2) == q.size(2) && k.size(3) == q.size(3),
+              "nn::attention", "k", text_of("(", q.size(0), ", M, ", q.size(2), ", ", q.size(3), ")"), k.sizes());
+  check_shape(v.sizes() == k.sizes(), "nn::attention", "v", shape_text(k.sizes()), v.sizes());
+  const auto bias = options.bias.defined() ? std::optional<at::Tensor>(options.bias) : std::nullopt;
+  const at::Tensor out = at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), bias,
+                                                          /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);
+  return out.transpose(1, 2).flatten(2);
+}
+
+at::Tensor timestep_embedding(const at::Tensor& timestep, std::int64_t dim) {
+  check(dim > 0 && dim % 2 == 0, "nn::timestep_embedding", "dim", "a positive even number", dim);
+  const auto half = at::arange(dim / 2, timestep.options().dtype(at::kFloat));
+  const at::Tensor frequency = (half * (-std::log(10000.0) * 2.0 / static_cast<double>(dim))).exp();
+  const at::Tensor angle = timestep.to(at::kFloat).unsqueeze(-1) * frequency;
+  return at::cat({angle.cos(), angle.sin()}, -1);
+}
+
+}  // namespace action_images::nn
