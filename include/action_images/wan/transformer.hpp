@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <action_images/nn/blocks.hpp>
+#include <action_images/nn/parameters.hpp>
+#include <action_images/wan/config.hpp>
+
+namespace action_images {
+
+struct TimeModulation;
+
+/// What a video is generated from, besides noise.
+struct WanInputs {
+  at::Tensor text;  ///< (B, L, text_dim) states of the prompt; zero rows = padding, attended as Wan does
+  std::optional<at::Tensor> camera = {};  ///< (B, T, camera_channels, H, W) at latent resolution; none: zeros
+  /// (B, V, 3, H_px, W_px) in [-1, 1], only with image_stem: the features of view v are added to all tokens of the v-th
+  /// of V equal runs of latent frames.
+  std::optional<at::Tensor> first_frames = {};
+  std::vector<std::int64_t> time_positions = {};  ///< rotary time index of each frame of tokens; empty: 0, 1, 2, ...
+  std::array<std::int64_t, 3> grid = {0, 0, 0};   ///< (T, H, W) of the latents
+};
+
+/// Everything that stays the same over the denoising steps, computed once by WanTransformer::prepare().
+struct WanConditions {
+  struct KeysValues {
+    at::Tensor keys;    ///< (B, L, heads, head_dim), normalised
+    at::Tensor values;  ///< (B, L, heads, head_dim)
+  };
+
+  std::array<std::int64_t, 3> grid = {0, 0, 0};  ///< (T, H, W) of the latents
+  std::vector<KeysValues> text;                  ///< per block, of the cross-attention
+  std::vector<at::Tensor> camera;                ///< per block (B, T, dim); empty without cameras
+  at::Tensor rotary;                             ///< (N, head_dim / 2) complex64
+  at::Tensor stem;                               ///< (B, V, tokens of a frame, dim), or undefined
+  at::Tensor pooled_text;                        ///< (B, dim), or undefined
+};
+
+/// The parameters of one block of the transformer.
+struct WanBlock {
+  struct Attention {
+    nn::LinearParameters q, k, v, o;
+    nn::NormParameters norm_q, norm_k;
+  };
+
+  Attention self_attn, cross_attn;
+  nn::NormParameters norm3;              ///< before the cross-attention
+  nn::LinearParameters ffn_in, ffn_out;  ///< "ffn.0" and "ffn.2"
+  at::Tensor modulation;                 ///< (1, 6, dim)
+  nn::LinearParameters cam_encoder;      ///< (dim, camera_pool), undefined without cameras
+  nn::LinearParameters projector;        ///< (dim, dim), undefined without cameras
+};
+
+/// Wan's video diffusion transformer (2.1 and 2.2), with the camera layers of Action Images when camera_channels > 0.
+///
+/// Parameters carry the names of the published checkpoints. A camera-conditioned block computes
+///
+///     h = norm1(x) (1 + scale) + shift + cam_encoder(camera of the token's frame)
+///     x <- x + gate projector(self_attn(h))
+///
+/// and then cross-attends and feeds forward as Wan's. Computes in the parameters' dtype (float32, bfloat16) on their
+/// device; autograd passes through prepare() and forward().
+///
+/// parameters().initialize(seed) starts training from scratch: linear weights xavier, output projections too; text and
+/// time embeddings normal 0.02; modulations normal 1 / sqrt(dim); the head zero, so that the first prediction is zero;
+/// cameras without effect (cam_encoder zero, projector identity); convolutions of the image stem kaiming; biases zero.
+class WanTransformer {
+ public:
+  /// @param parameters  where the weights live: its own by default, or over tensors that somebody else owns.
+  /// @throws ValueError if the config does not make a network; FormatError if existing tensors do not fit it.
+  explicit WanTransformer(WanConfig config, Parameters parameters = Parameters());
+
+  /// What forward() needs besides latents and time step.
+  /// @throws ShapeError if an input does not fit the config or the grid; ValueError if an input is given that the
+  ///         config has no layers for, or first frames are missing where it has.
+  WanConditions prepare(const WanInputs& inputs) const;
+
+  /// Velocity of noisy latents.
+  /// @param latents   (B, in_dim, T, H, W), with the grid of the conditions.
+  /// @param timestep  (B), or one for every token (B, N), in [0, 1000].
+  /// @return (B, out_dim, T, H, W), in the parameters' dtype.
+  /// @throws ShapeError on other shapes.
+  at::Tensor forward(const at::Tensor& latents, const at::Tensor& timestep, const WanConditions& conditions) const;
+
+  Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
+  const WanConfig& config() const { return config_; }
+
+ private:
+  TimeModulation embed_time(const at::Tensor& timestep, const at::Tensor& pooled_text) const;
+
+  WanConfig config_;
+  Parameters parameters_;
+  nn::LinearParameters patch_embedding_;  // weight (dim, in_dim, patch)
+  nn::LinearParameters text_embedding_0_, text_embedding_2_, time_embedding_0_, time_embedding_2_, time_projection_;
+  std::vector<WanBlock> blocks_;
+  nn::LinearParameters head_;
+  at::Tensor head_modulation_;                    // (1, 2, dim)
+  std::vector<nn::LinearParameters> image_stem_;  // convolutions (out, in, 3, 3)
+};
+
+}  // namespace action_images

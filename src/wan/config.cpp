@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <action_images/wan/config.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include <action_images/core/check.hpp>
+
+namespace action_images {
+
+namespace {
+
+constexpr const char* where = "wan::wan_config";
+
+const std::map<std::string, WanConfig, std::less<>>& presets() {
+  static const std::map<std::string, WanConfig, std::less<>> presets = {
+      {"wan2.2-ti2v-5b", {}},
+      {"action-images-5b", {.camera_channels = 96}},
+      {"wan2.1-t2v-1.3b",
+       {.dim = 1536, .in_dim = 16, .ffn_dim = 8960, .out_dim = 16, .num_heads = 12, .num_layers = 30}},
+      {"wan2.1-t2v-14b",
+       {.dim = 5120, .in_dim = 16, .ffn_dim = 13824, .out_dim = 16, .num_heads = 40, .num_layers = 40}},
+  };
+  return presets;
+}
+
+// Calls visit(name, field) for every field of a config.
+template <typename Config, typename Visit>
+void for_each_field(Config& config, Visit&& visit) {
+  visit("dim", config.dim);
+  visit("in_dim", config.in_dim);
+  visit("ffn_dim", config.ffn_dim);
+  visit("out_dim", config.out_dim);
+  visit("text_dim", config.text_dim);
+  visit("freq_dim", config.freq_dim);
+  visit("eps", config.eps);
+  visit("patch_size", config.patch_size);
+  visit("num_heads", config.num_heads);
+  visit("num_layers", config.num_layers);
+  visit("camera_channels", config.camera_channels);
+  visit("camera_pool", config.camera_pool);
+  visit("image_stem", config.image_stem);
+  visit("pooled_text_modulation", config.pooled_text_modulation);
+  visit("rope_theta", config.rope_theta);
+}
+
+// JSON converts 2.5 to the integer 2 and true to 1; a config means what it says.
+bool has_type(const nlohmann::json& value, const std::int64_t&) { return value.is_number_integer(); }
+bool has_type(const nlohmann::json& value, const double&) { return value.is_number(); }
+bool has_type(const nlohmann::json& value, const bool&) { return value.is_boolean(); }
+template <typename Sequence>
+bool has_type(const nlohmann::json& value, const Sequence& field) {
+  const bool fixed = !std::is_same_v<Sequence, std::vector<std::int64_t>>;
+  return value.is_array() && (!fixed || value.size() == field.size()) &&
+         std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_number_integer(); });
+}
+
+template <typename Field>
+constexpr const char* type_name() {
+  if (std::is_same_v<Field, std::int64_t>) return "an integer";
+  if (std::is_same_v<Field, double>) return "a number";
+  if (std::is_same_v<Field, bool>) return "true or false";
+  return std::is_same_v<Field, std::vector<std::int64_t>> ? "a list of integers" : "three integers";
+}
+
+void check_positive(const char* name, std::int64_t value) { check(value > 0, where, name, "a positive number", value); }
+
+template <typename Sizes>
+void check_all_positive(const char* name, const Sizes& sizes) {
+  const bool positive = std::all_of(sizes.begin(), sizes.end(), [](auto size) { return size > 0; });
+  check(positive, where, name, "positive numbers", shape_text(sizes));
+}
+
+void check_positive_sizes(const WanConfig& config) {
+  check_positive("dim", config.dim);
+  check_positive("in_dim", config.in_dim);
+  check_positive("ffn_dim", config.ffn_dim);
+  check_positive("out_dim", config.out_dim);
+  check_positive("text_dim", config.text_dim);
+  check_positive("num_heads", config.num_heads);
+  check_positive("num_layers", config.num_layers);
+  check_all_positive("patch_size", config.patch_size);
+  check_all_positive("camera_pool", config.camera_pool);
+  check_all_positive("image_stem", config.image_stem);
+}
+
+}  // namespace
+
+WanConfig wan_preset(std::string_view name) {
+  const auto found = presets().find(name);
+  if (found != presets().end()) return found->second;
+  std::string names;
+  for (const auto& entry : presets()) names += (names.empty() ? "" : ", ") + entry.first;
+  throw ValueError(expected_text("wan::wan_preset", "name", names, name));
+}
+
+WanConfig wan_config(const nlohmann::json& json) {
+  check(json.is_object(), where, "config", "a JSON object", json.type_name());
+  std::set<std::string> unknown;
+  for (const auto& [key, value] : json.items()) unknown.insert(key);
+  WanConfig config;
+  if (unknown.erase("preset") > 0) {
+    check(json["preset"].is_string(), where, "preset", "a name", json["preset"].dump());
+    config = wan_preset(json["preset"].get<std::string>());
+  }
+  for_each_field(config, [&](const char* name, auto& field) {
+    if (unknown.erase(name) == 0) return;
+    using Field = std::decay_t<decltype(field)>;
+    check(has_type(json[name], field), where, name, type_name<Field>(), json[name].dump());
+    field = json[name].template get<Field>();
+  });
+  check(unknown.empty(), where, "config", "the keys of WanConfig", unknown.empty() ? "" : *unknown.begin());
+  check_wan_config(config);
+  return config;
+}
+
+nlohmann::json wan_config_json(const WanConfig& config) {
+  nlohmann::json json = nlohmann::json::object();
+  for_each_field(config, [&](const char* name, const auto& field) { json[name] = field; });
+  return json;
+}
+
+void check_wan_config(const WanConfig& config) {
+  check_positive_sizes(config);
+  check(config.dim % config.num_heads == 0 && config.head_dim() % 2 == 0, where, "dim",
+        text_of("an even multiple of num_heads ", config.num_heads), config.dim);
+  check(config.freq_dim > 0 && config.freq_dim % 2 == 0, where, "freq_dim", "a positive even number", config.freq_dim);
+  check(config.eps > 0.0 && std::isfinite(config.eps), where, "eps", "a positive number", config.eps);
+  check(config.rope_theta > 0.0 && std::isfinite(config.rope_theta), where, "rope_theta", "a positive number",
+        config.rope_theta);
+  check(config.camera_channels >= 0, where, "camera_channels", "0 or more", config.camera_channels);
+  const bool by_frame = config.camera_channels > 0 || !config.image_stem.empty();
+  check(!by_frame || config.patch_size[0] == 1, where, "patch_size",
+        "one latent frame a token with camera_channels or image_stem", config.patch_size[0]);
+}
+
+}  // namespace action_images

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <numeric>
+
+#include <ATen/ATen.h>
+
+#include <action_images/core/check.hpp>
+#include <action_images/nn/rotary.hpp>
+#include <action_images/wan/transformer.hpp>
+
+namespace action_images {
+
+namespace {
+
+constexpr const char* where = "wan::WanTransformer::prepare";
+
+using Grid = std::array<std::int64_t, 3>;
+
+// Frames, rows and columns of tokens.
+Grid token_grid(const WanConfig& config, const Grid& grid) {
+  Grid tokens{};
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const bool fits = grid[axis] > 0 && grid[axis] % config.patch_size[axis] == 0;
+    check_shape(fits, where, "grid", text_of("multiples of ", shape_text(config.patch_size)), grid);
+    tokens[axis] = grid[axis] / config.patch_size[axis];
+  }
+  return tokens;
+}
+
+// Mean of the embedded text over the rows that are not padding.
+at::Tensor pool_text(const at::Tensor& text, const at::Tensor& embedded) {
+  const at::Tensor real = text.ne(0).any(-1, /*keepdim=*/true).to(embedded.scalar_type());  // (B, L, 1)
+  return (embedded * real).sum(1) / real.sum(1).clamp_min(1);
+}
+
+std::vector<WanConditions::KeysValues> text_keys_values(const std::vector<WanBlock>& blocks, const WanConfig& config,
+                                                        const at::Tensor& context) {
+  std::vector<WanConditions::KeysValues> text;
+  for (const WanBlock& block : blocks) {
+    const auto& attention = block.cross_attn;
+    const at::Tensor keys = nn::rms_norm(nn::linear(attention.k, context), config.eps, attention.norm_k);
+    const at::Tensor values = nn::linear(attention.v, context);
+    text.push_back({nn::split_heads(keys, config.num_heads), nn::split_heads(values, config.num_heads)});
+  }
+  return text;
+}
+
+// Per block (B, T, dim): what each latent frame's cameras add to the frame's tokens.
+std::vector<at::Tensor> camera_embeddings(const std::vector<WanBlock>& blocks, const WanConfig& config,
+                                          const at::Tensor& camera) {
+  const at::Tensor frames = camera.flatten(0, 1).unsqueeze(1);  // (B T, 1, channels, H, W)
+  const at::Tensor pooled = at::adaptive_avg_pool3d(frames, config.camera_pool);
+  const at::Tensor flat = pooled.flatten(1).unflatten(0, {camera.size(0), camera.size(1)});
+  std::vector<at::Tensor> embeddings;
+  for (const WanBlock& block : blocks) embeddings.push_back(nn::linear(block.cam_encoder, flat));
+  return embeddings;
+}
+
+// (B, V, 3, H_px, W_px) -> (B, V, tokens of a frame, dim).
+at::Tensor stem_features(const std::vector<nn::LinearParameters>& stem, const at::Tensor& images, const Grid& tokens) {
+  at::Tensor x = images.flatten(0, 1);
+  for (std::size_t layer = 0; layer < stem.size(); ++layer) {
+    if (layer > 0) x = at::silu(x);
+    x = at::conv2d(x, stem[layer].weight, stem[layer].bias, /*stride=*/2, /*padding=*/1);
+  }
+  const auto scale = std::int64_t{1} << stem.size();
+  check_shape(x.size(2) == tokens[1] && x.size(3) == tokens[2], where, "first_frames",
+              text_of("(B, V, 3, ", tokens[1] * scale, ", ", tokens[2] * scale, ")"), images.sizes());
+  return x.flatten(2).transpose(1, 2).unflatten(0, {images.size(0), images.size(1)});
+}
+
+void check_camera(const WanConfig& config, const WanInputs& inputs) {
+  const auto& [frames, height, width] = inputs.grid;
+  const bool fits =
+      inputs.camera->sizes() == at::IntArrayRef({inputs.text.size(0), frames, config.camera_channels, height, width});
+  check_shape(fits, where, "camera", shape_text({inputs.text.size(0), frames, config.camera_channels, height, width}),
+              inputs.camera->sizes());
+}
+
+void check_inputs(const WanConfig& config, const WanInputs& inputs, const Grid& tokens) {
+  const at::Tensor& text = inputs.text;
+  check(text.defined(), where, "text", "a tensor", "an undefined one");
+  check_shape(text.dim() == 3 && text.size(0) > 0 && text.size(1) > 0 && text.size(2) == config.text_dim, where, "text",
+              text_of("(B, L, ", config.text_dim, ")"), text.sizes());
+  check(!inputs.camera || config.camera_channels > 0, where, "camera", "none without camera_channels", "a tensor");
+  if (inputs.camera) check_camera(config, inputs);
+  check(inputs.first_frames.has_value() == !config.image_stem.empty(), where, "first_frames",
+        config.image_stem.empty() ? "none without image_stem" : "a tensor for the image_stem",
+        inputs.first_frames ? "a tensor" : "none");
+  if (inputs.first_frames) {
+    const at::Tensor& frames = *inputs.first_frames;
+    check_shape(frames.dim() == 5 && frames.size(0) == text.size(0) && frames.size(2) == 3 && frames.size(1) > 0 &&
+                    tokens[0] % frames.size(1) == 0,
+                where, "first_frames", text_of("(", text.size(0), ", V, 3, H, W), V a divisor of ", tokens[0]),
+                frames.sizes());
+  }
+  const auto positions = static_cast<std::int64_t>(inputs.time_positions.size());
+  check_shape(positions == 0 || positions == tokens[0], where, "time_positions", shape_text({tokens[0]}), {positions});
+}
+
+at::Tensor rotary(const WanConfig& config, const WanInputs& inputs, const Grid& tokens) {
+  nn::RotaryGrid grid{inputs.time_positions, tokens[1], tokens[2]};
+  if (grid.time.empty()) {
+    grid.time.resize(static_cast<std::size_t>(tokens[0]));
+    std::iota(grid.time.begin(), grid.time.end(), 0);
+  }
+  return nn::rotary_table(grid, config.head_dim(), config.rope_theta);
+}
+
+}  // namespace
+
+WanConditions WanTransformer::prepare(const WanInputs& inputs) const {
+  const Grid tokens = token_grid(config_, inputs.grid);
+  check_inputs(config_, inputs, tokens);
+  const at::TensorOptions options = patch_embedding_.weight.options();
+  const at::Tensor text = inputs.text.to(options);
+  const at::Tensor context = nn::linear(text_embedding_2_, nn::gelu_tanh(nn::linear(text_embedding_0_, text)));
+
+  WanConditions conditions;
+  conditions.grid = inputs.grid;
+  conditions.text = text_keys_values(blocks_, config_, context);
+  conditions.rotary = rotary(config_, inputs, tokens).to(options.device());
+  if (config_.pooled_text_modulation) conditions.pooled_text = pool_text(text, context);
+  if (config_.camera_channels > 0) {
+    const auto& [frames, height, width] = inputs.grid;
+    const at::Tensor camera = inputs.camera.value_or(at::Tensor());
+    conditions.camera = camera_embeddings(
+        blocks_, config_,
+        camera.defined() ? camera.to(options)
+                         : at::zeros({text.size(0), frames, config_.camera_channels, height, width}, options));
+  }
+  if (inputs.first_frames) {
+    conditions.stem = stem_features(image_stem_, inputs.first_frames->to(options), tokens);
+  }
+  return conditions;
+}
+
+}  // namespace action_images
