@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <action_images/core/check.hpp>
+#include <action_images/text/umt5.hpp>
+
+namespace action_images {
+namespace {
+
+using Size = std::int64_t UMT5Config::*;
+
+constexpr std::array<std::pair<const char*, Size>, 7> sizes{{{"vocab", &UMT5Config::vocab},
+                                                             {"dim", &UMT5Config::dim},
+                                                             {"dim_attn", &UMT5Config::dim_attn},
+                                                             {"dim_ffn", &UMT5Config::dim_ffn},
+                                                             {"num_heads", &UMT5Config::num_heads},
+                                                             {"num_layers", &UMT5Config::num_layers},
+                                                             {"num_buckets", &UMT5Config::num_buckets}}};
+
+constexpr auto where = "text::umt5_config";
+
+void read_field(const std::string& key, const nlohmann::json& value, UMT5Config& config) {
+  if (key == "preset") {
+    check(value == "umt5-xxl", where, key, "\"umt5-xxl\"", value.dump());
+    return;
+  }
+  if (key == "shared_pos") {
+    check(value.is_boolean(), where, key, "true or false", value.dump());
+    config.shared_pos = value.get<bool>();
+    return;
+  }
+  for (const auto& [name, size] : sizes) {
+    if (key != name) continue;
+    check(value.is_number_integer(), where, key, "a whole number", value.dump());
+    config.*size = value.get<std::int64_t>();
+    return;
+  }
+  throw ValueError(expected_text(where, "config", "the keys of UMT5Config", '"' + key + '"'));
+}
+
+}  // namespace
+
+UMT5Config umt5_config(const nlohmann::json& object) {
+  check(object.is_object(), where, "config", "an object", object.type_name());
+  UMT5Config config;
+  for (const auto& [key, value] : object.items()) read_field(key, value, config);
+  check_umt5_config(config);
+  return config;
+}
+
+nlohmann::json umt5_config_json(const UMT5Config& config) {
+  nlohmann::json object{{"shared_pos", config.shared_pos}};
+  for (const auto& [name, size] : sizes) object[name] = config.*size;
+  return object;
+}
+
+void check_umt5_config(const UMT5Config& config) {
+  constexpr std::int64_t limit = 1 << 24;  // so that no product of two overflows
+  for (const auto& [name, size] : sizes) {
+    check(config.*size >= 1 && config.*size <= limit, where, name, text_of("1 to ", limit), config.*size);
+  }
+  check(config.dim_attn % config.num_heads == 0, where, "dim_attn",
+        text_of("a multiple of num_heads = ", config.num_heads), config.dim_attn);
+  const bool buckets = config.num_buckets % 2 == 0 && config.num_buckets >= 4 && config.num_buckets < 512;
+  check(buckets, where, "num_buckets", "an even number, 4 to 510", config.num_buckets);
+}
+
+}  // namespace action_images
