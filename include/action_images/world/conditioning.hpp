@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <action_images/codec/array.hpp>
+#include <action_images/codec/rig.hpp>
+#include <action_images/vae/video_vae.hpp>
+#include <action_images/world/config.hpp>
+
+namespace action_images {
+
+/// Pictures as networks take them: [V, T, H, W, 3] uint8 or float in [0, 1] -> [V, 3, T, H, W] float32 in [-1, 1].
+at::Tensor normalized_from_pixels(const at::Tensor& pixels);
+
+/// The inverse, rounded to uint8: [V, 3, T, H, W] -> [V, T, H, W, 3].
+at::Tensor pixels_from_normalized(const at::Tensor& video);
+
+/// The action images of a trajectory, drawn as the config says. @return [V, 3, T, H, W] float32 in [-1, 1]
+at::Tensor draw_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config);
+
+/// Latents of the action images of a trajectory, drawn as the config says. @return [V, C, T_l, h, w]
+at::Tensor encode_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config, const VideoVae& vae);
+
+/// Camera conditioning: the Pluecker rays of the rig relative to its first view, direction and moment / moment_scale each
+/// encoded as a still picture by the VAE, joined on channels. Spec of the release: ReCamMaster-like conditioning.
+/// @return [V, 2 C, h, w]
+at::Tensor encode_cameras(const Rig& rig, const WorldConfig& config, const VideoVae& vae);
+
+}  // namespace action_images

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <action_images/codec/encode.hpp>
+#include <action_images/text/umt5.hpp>
+#include <action_images/wan/config.hpp>
+#include <action_images/world/packing.hpp>
+
+namespace action_images {
+
+/// What the transformer's output stands for.
+enum class Prediction {
+  velocity,         ///< noise - clean (Wan, the release)
+  sample,           ///< the clean latents
+  sample_residual,  ///< the clean latents less the given first latent frame of their segment
+};
+
+/// What happens at inference to the first action frame when the caller does not know it.
+enum class UnknownFirstAction {
+  empty,     ///< it is given as an action image without points, as the release does
+  generate,  ///< it is generated with the rest
+};
+
+/// How the world model uses its networks; a checkpoint carries it as config.json.
+struct WorldConfig {
+  std::string name = "unnamed";
+  std::int64_t views = 0;    ///< views it was trained for; 0: any number
+  std::int64_t frames = 41;  ///< of a clip, 4k + 1
+  std::int64_t height = 512;  ///< of the pictures [px]
+  std::int64_t width = 512;   ///< [px]
+
+  Prediction prediction = Prediction::velocity;
+  UnknownFirstAction unknown_first_action = UnknownFirstAction::empty;
+  TimePositions time_positions = TimePositions::packed;
+  /// Appends to the channels of every latent frame: 1 where it is given, its view's first video latent, its view's
+  /// first action latent (0 if unknown), and 1 for action frames. Off for Wan's checkpoints.
+  bool condition_channels = false;
+  double moment_scale = 3.0;  ///< the Pluecker moments are divided by it
+
+  double shift = 5.0;     ///< of the flow-matching schedule
+  int steps = 50;         ///< denoising steps by default
+  double guidance = 7.5;  ///< classifier-free guidance scale by default
+  std::string negative_prompt;
+
+  EncodeOptions codec;  ///< how action images are drawn and read
+  WanConfig transformer;
+  UMT5Config text;
+  std::int64_t text_length = 512;  ///< tokens of a prompt, padded with zero rows
+  bool lower_case = false;         ///< prompts are lower-cased before they are tokenised
+  bool clean_instructions = false; ///< prompts go through clean_instruction() before they are tokenised
+  nlohmann::json vae;              ///< {"kind": ..., ...}, see VideoVae
+
+  /// Channels that `condition_channels` adds to latents of `latent_channels`.
+  std::int64_t condition_channel_count(std::int64_t latent_channels) const {
+    return condition_channels ? 2 * latent_channels + 2 : 0;
+  }
+};
+
+/// @throws FormatError for an unknown key, a wrong type or a value out of range, naming the key.
+WorldConfig world_config_from_json(const nlohmann::json& json);
+nlohmann::json json_from(const WorldConfig& config);
+
+}  // namespace action_images

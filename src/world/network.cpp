@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <action_images/world/network.hpp>
+
+#include <ATen/ATen.h>
+
+#include <action_images/tensor/prefix.hpp>
+
+namespace action_images {
+
+WorldNetwork::WorldNetwork(const WorldConfig& config)
+    : config_(config), transformer_(config.transformer), text_encoder_(config.text) {}
+
+TensorMap WorldNetwork::state() const {
+  TensorMap state = with_prefix(transformer_.parameters().state(), "transformer.");
+  state.merge(with_prefix(text_encoder_.parameters().state(), "text_encoder."));
+  return state;
+}
+
+void WorldNetwork::load(const TensorMap& tensors) {
+  transformer_.parameters().load(without_prefix(tensors, "transformer."));
+  text_encoder_.parameters().load(without_prefix(tensors, "text_encoder."));
+}
+
+void WorldNetwork::initialize(std::uint64_t seed) {
+  transformer_.parameters().initialize(seed);
+  text_encoder_.parameters().initialize(seed + 1);
+}
+
+void WorldNetwork::to(at::ScalarType dtype) {
+  transformer_.parameters().to(dtype);
+  text_encoder_.parameters().to(dtype);
+}
+
+void WorldNetwork::requires_grad(bool on) {
+  transformer_.parameters().requires_grad(on);
+  text_encoder_.parameters().requires_grad(on);
+}
+
+at::Tensor WorldNetwork::encode_text(const WorldInputs& inputs) const {
+  const at::Tensor states = text_encoder_.encode(inputs.text_ids, inputs.text_mask);
+  return states * inputs.text_mask.to(states.scalar_type()).unsqueeze(2);  // padding rows are zero, as Wan's pipeline has it
+}
+
+at::Tensor WorldNetwork::condition_channels(const WorldInputs& inputs, const at::Tensor& given) const {
+  const at::Tensor unknown = at::zeros_like(inputs.video.select(1, 0).select(2, 0));
+  const at::Tensor plane = at::ones_like(unknown.narrow(1, 0, 1));
+  const auto given_frames = given.flatten();
+  std::vector<at::Tensor> frames;
+  for (std::int64_t i = 0; i < inputs.packing.size(); ++i) {
+    const auto& [view, stream, frame] = inputs.packing.frames()[i];
+    const bool action_known = inputs.action.defined() && inputs.first_action_known;
+    const at::Tensor first_video = inputs.video.select(1, view).select(2, 0);
+    const at::Tensor first_action = action_known ? inputs.action.select(1, view).select(2, 0) : unknown;
+    const double is_given = given_frames[i].item<bool>() ? 1.0 : 0.0;
+    const double is_action = stream == Stream::action ? 1.0 : 0.0;
+    frames.push_back(at::cat({plane * is_given, first_video, first_action, plane * is_action}, 1));
+  }
+  return at::stack(frames, 2);
+}
+
+at::Tensor WorldNetwork::residual_base(const WorldInputs& inputs) const {
+  std::vector<at::Tensor> frames;
+  for (const auto& [view, stream, frame] : inputs.packing.frames()) {
+    const at::Tensor first_video = inputs.video.select(1, view).select(2, 0);
+    if (stream == Stream::video) {
+      frames.push_back(first_video);
+    } else {
+      const bool known = inputs.first_action_known;
+      frames.push_back(known ? inputs.action.select(1, view).select(2, 0) : at::zeros_like(first_video));
+    }
+  }
+  return at::stack(frames, 2);
+}
+
+WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
+  const Packing& packing = inputs.packing;
+  WorldConditions conditions;
+  const at::Tensor mask = packing.clean_mask(inputs.task, inputs.first_action_known);
+  conditions.given = mask.view({1, 1, -1, 1, 1});
+  // With no action latents at all (a plan without a known first action) the places of the actions start as zeros.
+  const at::Tensor action =
+      inputs.action.defined() || !packing.has_actions() ? inputs.action : at::zeros_like(inputs.video);
+  WorldInputs full = inputs;
+  full.action = action;
+  conditions.clean = at::where(conditions.given, packing.gather(inputs.video, action), 0.0F);
+  if (config_.condition_channels) conditions.channels = condition_channels(full, mask);
+  if (config_.prediction == Prediction::sample_residual) conditions.base = residual_base(full);
+
+  WanInputs wan;
+  wan.text = encode_text(inputs);
+  const auto dtype = wan.text.scalar_type();
+  if (inputs.camera.defined()) {
+    std::vector<at::Tensor> cameras;
+    for (const auto& packed : packing.frames()) cameras.push_back(inputs.camera.select(1, packed.view));
+    wan.camera = at::stack(cameras, 1).to(dtype);
+  }
+  if (inputs.first_frames.defined()) {
+    std::vector<at::Tensor> pictures;
+    for (const std::int64_t view : packing.views()) pictures.push_back(inputs.first_frames.select(1, view));
+    wan.first_frames = at::stack(pictures, 1).to(dtype);
+  }
+  wan.time_positions = packing.time_positions(config_.time_positions);
+  wan.grid = {packing.size(), inputs.video.size(4), inputs.video.size(5)};
+  conditions.wan = transformer_.prepare(wan);
+  return conditions;
+}
+
+at::Tensor WorldNetwork::run(const at::Tensor& noisy, const at::Tensor& sigma, const WorldConditions& conditions) const {
+  at::Tensor latents = at::where(conditions.given, conditions.clean, noisy);
+  if (conditions.channels.defined()) latents = at::cat({latents, conditions.channels}, 1);
+  const auto dtype = transformer_.parameters().named().front().second.scalar_type();
+  return transformer_.forward(latents.to(dtype), sigma * 1000.0, conditions.wan).to(at::kFloat);
+}
+
+at::Tensor WorldNetwork::predict_sample(const at::Tensor& noisy, const at::Tensor& sigma,
+                                        const WorldConditions& conditions) const {
+  const at::Tensor output = run(noisy, sigma, conditions);
+  switch (config_.prediction) {
+    case Prediction::sample: return output;
+    case Prediction::sample_residual: return output + conditions.base;
+    default: return noisy - sigma.view({-1, 1, 1, 1, 1}) * output;
+  }
+}
+
+at::Tensor WorldNetwork::predict_velocity(const at::Tensor& noisy, const at::Tensor& sigma,
+                                          const WorldConditions& conditions) const {
+  if (config_.prediction == Prediction::velocity) return run(noisy, sigma, conditions);
+  return (noisy - predict_sample(noisy, sigma, conditions)) / sigma.view({-1, 1, 1, 1, 1});
+}
+
+}  // namespace action_images
