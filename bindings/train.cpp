@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+
+#include <nlohmann/json.hpp>
+
+#include <action_images/train/trainer.hpp>
+
+namespace py = pybind11;
+
+namespace action_images {
+namespace {
+
+// Runs on the caller's thread with the GIL released; the listener and Ctrl-C are served between steps.
+bool train(const std::string& config, const std::string& output, const py::object& listener) {
+  const auto json = nlohmann::json::parse(config, nullptr, false);
+  check<FormatError>(!json.is_discarded(), "train::train", "config", "JSON text", "something else");
+  const auto serve = [&listener](const nlohmann::json& event) {
+    const py::gil_scoped_acquire with_python;
+    if (PyErr_CheckSignals() != 0) {
+      PyErr_Clear();
+      return false;
+    }
+    return listener.is_none() || listener(event.dump()).cast<bool>();
+  };
+  const TrainConfig train_config = train_config_from_json(json);
+  const py::gil_scoped_release without_python;
+  return Trainer(train_config, output, serve).run();
+}
+
+}  // namespace
+}  // namespace action_images
+
+void bind_train(py::module_& module) {
+  module.def("train", &action_images::train, py::arg("config"), py::arg("output"), py::arg("listener") = py::none(),
+             R"(Trains a world model, or continues an interrupted run found in `output`.
+
+config: JSON text of the training configuration (docs/training.md).
+output: folder for checkpoint.safetensors, log.jsonl and model/.
+listener: called with one JSON text per event; returning False saves and stops, as Ctrl-C does.
+Returns True when the run reached its end. Raises FormatError for wrong configurations or damaged files.)");
+}
