@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated tabletop: scenes to train on, scenes to be measured on, and the measures.
+
+Needs the extra ``action-images[simulation]`` (MuJoCo) to render; never imports torch.
+"""
+
+from .dataset import write_dataset
+from .evaluation import evaluate
+from .scene import Block, CameraPose, Scene, sample_scene, scene_domain
+from .scene_files import write_scene
+from .tabletop import Episode, TabletopScene
+
+__all__ = [
+    "Block",
+    "CameraPose",
+    "Episode",
+    "Scene",
+    "TabletopScene",
+    "evaluate",
+    "sample_scene",
+    "scene_domain",
+    "write_dataset",
+    "write_scene",
+]
