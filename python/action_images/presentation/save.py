@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rollout on disk: videos, trajectory, settings, contact sheet and report in one folder."""
+
+import io
+import json
+
+from action_images.presentation.contact_sheet import draw_record
+from action_images.presentation.files import default_write_video, filled_folder, write_durably
+from action_images.presentation.panels import panel, upscale
+from action_images.presentation.record import RolloutRecord, plain
+from action_images.presentation.report import report_text, subtitle_of, title_of
+
+WHERE = "presentation::save_rollout"
+COLUMNS = ("x", "y", "z", "ex", "ey", "ez", "openness", "confidence")
+
+
+def save_rollout(directory, rollout, *, write_video=None, fps=None):
+    """Writes everything a rollout holds into `directory` (made if missing; files of the same names are replaced).
+
+    view_N_video.mp4, view_N_action.mp4   the frames at their own size
+    view_N_panel.mp4                      [video | action image | blend], enlarged to at least 256 px
+    trajectory.csv                        x, y, z [m], ex, ey, ez [rad], openness, confidence; one row per frame
+    rollout.json                          settings, timings [s], confidence, cameras, the names of the files
+    contact_sheet.png, report.html
+
+    rollout: attributes video (V, T, H, W, 3) uint8, action_images (the same shape or None), actions (T, 7) or None,
+    confidence (T,), rig (cameras or None), settings, timings; see `RolloutRecord.of`. What is None is left out.
+    write_video(path, frames, fps=, crf=): the default is `action_images._model.write_video`.
+    fps: of the videos; the default makes a clip of about three seconds (or the settings' "fps").
+
+    All files are made under temporary names first; when one fails, none appears. Returns the list of file names.
+    Raises ValueError naming the folder if it cannot be written; ShapeError if the rollout does not fit together.
+    """
+    record = RolloutRecord.of(rollout)
+    write_video = write_video or default_write_video()
+    fps = float(fps or record.viewing_rate())
+    with filled_folder(directory, WHERE) as folder:
+        _write_videos(folder, record, write_video, fps)
+        if record.actions is not None:
+            write_durably(folder / "trajectory.csv", trajectory_text(record))
+        sheet = draw_record(record, title=title_of(record), subtitle=subtitle_of(record))
+        write_durably(folder / "contact_sheet.png", png_bytes(sheet))
+        write_durably(folder / "report.html", report_text(record, write_video))
+        names = sorted([*(file.name for file in folder.iterdir()), "rollout.json"])
+        write_durably(folder / "rollout.json", json.dumps(description(record, fps, names), indent=2) + "\n")
+    return names
+
+
+def png_bytes(image):
+    """An (H, W, 3) uint8 picture as the bytes of a PNG file."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _write_videos(folder, record, write_video, fps):
+    for view in range(record.views):
+        video = record.video[view]
+        write_video(folder / f"view_{view}_video.mp4", video, fps=fps, crf=14)
+        if record.action_images is not None:
+            action = record.action_images[view]
+            write_video(folder / f"view_{view}_action.mp4", action, fps=fps, crf=14)
+            write_video(folder / f"view_{view}_panel.mp4", upscale(panel(video, action)), fps=fps, crf=18)
+
+
+def trajectory_text(record):
+    """The trajectory as CSV with a header, numbers in full precision; a confidence that is not known is empty."""
+    confidence = [""] * record.frames if record.confidence is None else map(repr, record.confidence.tolist())
+    rows = [",".join([*map(repr, row), last]) for row, last in zip(record.actions.tolist(), confidence)]
+    return "\n".join([",".join(COLUMNS), *rows]) + "\n"
+
+
+def description(record, fps, names):
+    """What rollout.json holds."""
+    views, frames, height, width, _ = record.video.shape
+    return {
+        "format": "action-images-rollout",
+        "version": 1,
+        "instruction": record.instruction,
+        "shape": {"views": views, "frames": frames, "height": height, "width": width},
+        "fps": fps,
+        "settings": plain(record.settings),
+        "seed": plain(record.settings.get("seed")),
+        "timings": plain(record.timings),
+        "confidence": plain(record.confidence),
+        "actions": plain(record.actions),
+        "cameras": [camera.as_json() for camera in record.cameras],
+        "files": names,
+    }
