@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The module action_images._model: one bind_<layer> per file of this folder.
+#include <pybind11/pybind11.h>
+
+#define LAYERS(X) X(tensor) X(wan) X(vae) X(text) X(sample) X(video) X(world) X(train)
+#define DECLARE(layer) void bind_##layer(pybind11::module_&);
+LAYERS(DECLARE)
+
+PYBIND11_MODULE(_model, module) {
+  module.doc() = "Networks, sampling, world model and training of Action Images (needs torch).";
+#define BIND(layer) bind_##layer(module);
+  LAYERS(BIND)
+}
