@@ -131,7 +131,8 @@ struct Request {
     if (actions) options.actions = trajectory_from(*actions, "actions");
     if (first_action) {
       check_shape(first_action->ndim() == 1 && first_action->size() == 7, where, "first_action", "(7,)", shape_of(*first_action));
-      options.first_action = trajectory_from(first_action->reshape({1, 7}), "first_action").front();
+      const Eigen::Map<const ActionMatrix> row(first_action->data(), 1, 7);
+      options.first_action = trajectory_from_matrix(row).front();
     }
     check(frames.value_or(1) >= 1, where, "frames", "a positive number", frames.value_or(1));
     check(steps.value_or(1) >= 1, where, "steps", "a positive number", steps.value_or(1));
