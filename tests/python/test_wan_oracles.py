@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The transformer against two independent implementations of Wan, on random weights."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -17,6 +20,14 @@ CONFIGS = {
     },
 }
 GRIDS = {"small": (3, 6, 10), "wide heads, other output": (5, 2, 14), "head width no multiple of 6": (1, 10, 6)}
+
+# The embedded model's transformer with its extras off, which is then Wan's network and nothing else.
+EXTRAS_OFF = {"camera_channels": 0, "image_stem": [], "pooled_text_modulation": False, "rope_theta": 10000.0}
+EMBEDDED = Path(_model.__file__).parent / "configs" / "embedded.json"
+CONFIGS["embedded, extras off"] = {
+    "eps": 1e-6, "patch_size": [1, 2, 2], **json.loads(EMBEDDED.read_text())["model"]["transformer"], **EXTRAS_OFF
+}
+GRIDS["embedded, extras off"] = (12, 8, 8)
 # diffsynth splits the channels of a head in thirds, which needs a width of a head that is a multiple of 6, or 128.
 THIRDS = ["small", "wide heads, other output"]
 
