@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# Installs the library into an empty folder and uses it from there, as a user's project does.
+#   cmake -DBUILD=<build folder> -DSOURCE=<source folder> -DCOMPILER=<g++> -DGENERATOR=<name> -DTORCH_ROOT=<folder>
+#         -DINCLUDES=<folders of Eigen and xtensor, colons between> -P run.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    string(JOIN " " command ${ARGN})
+    message(FATAL_ERROR "${command}\n${output}")
+  endif()
+endfunction()
+
+set(folder ${BUILD}/downstream)
+file(REMOVE_RECURSE ${folder})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${folder}/installed --component library)
+
+# 1. The codec with nothing but include folders.
+string(REPLACE ":" ";" INCLUDES "${INCLUDES}")
+set(include_options)
+list(REMOVE_ITEM INCLUDES /usr/include)
+foreach(include IN LISTS INCLUDES)
+  list(APPEND include_options -isystem ${include})
+endforeach()
+run(${COMPILER} -std=c++20 -Wall -Wextra -Werror -I${folder}/installed/include ${include_options}
+    ${SOURCE}/tests/downstream/use_codec.cpp -o ${folder}/plain)
+run(${folder}/plain)
+
+# 2. By find_package: without torch, then with it.
+function(find_package_with name)
+  run(${CMAKE_COMMAND} -S ${SOURCE}/tests/downstream -B ${folder}/${name} -G ${GENERATOR} -DCMAKE_BUILD_TYPE=Release
+      -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${folder}/installed ${ARGN})
+  run(${CMAKE_COMMAND} --build ${folder}/${name})
+  run(${CMAKE_CTEST_COMMAND} --test-dir ${folder}/${name} --output-on-failure)
+endfunction()
+
+find_package_with(codec)
+if(TORCH_ROOT)
+  find_package_with(model -DWITH_MODEL=ON -DTORCH_ROOT=${TORCH_ROOT})
+endif()
