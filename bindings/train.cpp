@@ -11,10 +11,14 @@ namespace py = pybind11;
 namespace action_images {
 namespace {
 
+TrainConfig config_from(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  check<FormatError>(!json.is_discarded(), "train::train", "config", "JSON text", "something else");
+  return train_config_from_json(json);
+}
+
 // Runs on the caller's thread with the GIL released; the listener and Ctrl-C are served between steps.
 bool train(const std::string& config, const std::string& output, const py::object& listener) {
-  const auto json = nlohmann::json::parse(config, nullptr, false);
-  check<FormatError>(!json.is_discarded(), "train::train", "config", "JSON text", "something else");
   const auto serve = [&listener](const nlohmann::json& event) {
     const py::gil_scoped_acquire with_python;
     if (PyErr_CheckSignals() != 0) {
@@ -23,7 +27,7 @@ bool train(const std::string& config, const std::string& output, const py::objec
     }
     return listener.is_none() || listener(event.dump()).cast<bool>();
   };
-  const TrainConfig train_config = train_config_from_json(json);
+  const TrainConfig train_config = config_from(config);
   const py::gil_scoped_release without_python;
   return Trainer(train_config, output, serve).run();
 }
@@ -32,6 +36,8 @@ bool train(const std::string& config, const std::string& output, const py::objec
 }  // namespace action_images
 
 void bind_train(py::module_& module) {
+  module.def("check_train_config", [](const std::string& config) { action_images::config_from(config); },
+             py::arg("config"), "Raises FormatError naming what is wrong in a training configuration; reads no data.");
   module.def("train", &action_images::train, py::arg("config"), py::arg("output"), py::arg("listener") = py::none(),
              R"(Trains a world model, or continues an interrupted run found in `output`.
 

@@ -23,6 +23,7 @@ TrainPhase read_phase(const json& object) {
     task_from_name(name);
     check<FormatError>(frequency >= 0, "train::config", "phases[].tasks." + name, "a frequency >= 0", frequency);
   }
+  check<FormatError>(!phase.tasks.empty(), "train::config", "phases[].tasks", "at least one", "none");
   check<FormatError>(phase.steps >= 1 && phase.batch >= 1, "train::config", "phases[].steps, batch", "positive numbers",
                      text_of(phase.steps, ", ", phase.batch));
   return phase;
@@ -56,6 +57,28 @@ void read_optimizer(const json& object, OptimizerOptions& options) {
   fields.read("muon_learning_rate", options.muon_learning_rate);
   fields.read("muon_momentum", options.muon_momentum);
   fields.refuse_others();
+}
+
+void check_range(bool condition, const char* key, const char* expected, double got) {
+  check<FormatError>(condition, "train::config", key, expected, got);
+}
+
+void check_ranges(const TrainConfig& config) {
+  check_range(!config.phases.empty(), "phases", "at least one", 0);
+  check_range(config.validation_clips >= 1, "validation_clips", "a positive number", static_cast<double>(config.validation_clips));
+  for (const auto& [key, steps] : {std::pair{"log_every", config.log_every},
+                                   {"checkpoint_every", config.checkpoint_every},
+                                   {"validate_every", config.validate_every}}) {
+    check_range(steps >= 1, key, "a positive number", static_cast<double>(steps));
+  }
+  for (const auto& [key, share] : {std::pair{"first_action_known", config.first_action_known},
+                                   {"text_dropout", config.text_dropout},
+                                   {"ema", config.ema}}) {
+    check_range(share >= 0 && share <= 1, key, "a number from 0 to 1", share);
+  }
+  for (const auto& [words, alternatives] : config.synonyms) {
+    check<FormatError>(!alternatives.empty(), "train::config", "synonyms." + words, "alternatives", "none");
+  }
 }
 
 }  // namespace
@@ -103,7 +126,7 @@ TrainConfig train_config_from_json(const json& object) {
   fields.read("validate_every", config.validate_every);
   fields.read("validation_clips", config.validation_clips);
   fields.refuse_others();
-  check<FormatError>(!config.phases.empty(), "train::config", "phases", "at least one", "none");
+  check_ranges(config);
   return config;
 }
 

@@ -53,7 +53,9 @@ void Rollout::save(const fs::path& folder) const {
     write_video(folder / (name + "action.mp4"), action, options);
     write_video(folder / (name + "panel.mp4"), panel(generated, action), options);
   }
-  if (has_actions()) save_trajectory(actions, folder / "trajectory.csv");
+  // Without a single readable action image there is no trajectory.
+  const bool decoded = std::any_of(confidence.begin(), confidence.end(), [](double value) { return value > 0; });
+  if (decoded) save_trajectory(actions, folder / "trajectory.csv");
   const nlohmann::json record{{"settings", settings}, {"timings", timings}, {"confidence", confidence}};
   write_file(folder / "rollout.json", record.dump(2) + "\n", "world::Rollout::save");
 }

@@ -30,7 +30,8 @@ struct Rollout {
   bool has_actions() const { return action_images.shape()[1] > 0; }
 
   /// Writes into a folder, which is created: view_N_video.mp4, view_N_action.mp4 and view_N_panel.mp4
-  /// ([video | action | blend]) of every view, trajectory.csv and rollout.json. Each file appears complete or not at all.
+  /// ([video | action | blend]) of every view, trajectory.csv and rollout.json; no trajectory if no frame can be decoded.
+  /// Each file appears complete or not at all.
   /// @throws FormatError naming what cannot be written.
   void save(const std::filesystem::path& folder) const;
 };

@@ -9,6 +9,7 @@ from .evaluation import evaluate
 from .scene import Block, CameraPose, Scene, sample_scene, scene_domain
 from .scene_files import write_scene
 from .tabletop import Episode, TabletopScene
+from .video_evaluation import evaluate_videos
 
 __all__ = [
     "Block",
@@ -17,6 +18,7 @@ __all__ = [
     "Scene",
     "TabletopScene",
     "evaluate",
+    "evaluate_videos",
     "sample_scene",
     "scene_domain",
     "write_dataset",

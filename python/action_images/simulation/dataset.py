@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .output import progress_bar, write_atomically
+from ..progress import progress_bar
+from .output import write_atomically
 from .scene import SCENE, sample_scene
 from .tabletop import Episode, TabletopScene, load_mujoco
 

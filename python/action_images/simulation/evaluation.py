@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..progress import progress_bar
 from .motion import matrix_from_euler, rotation_angle
-from .output import progress_bar
 from .scene import SCENE, sample_scene
 from .tabletop import Episode, TabletopScene
 

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks, sampling, world model and training of Action Images (needs torch); `action_images.model` is its face."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Union, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, dtype
+from typing_extensions import Self
+
+_Path = Union[str, os.PathLike[str]]
+_Config = dict[str, Any]
+
+class _Network:
+    """What all networks have in common: named parameters, under the names of the published checkpoints."""
+
+    @property
+    def config(self) -> _Config: ...
+    @property
+    def num_parameters(self) -> int: ...
+    def state_dict(self) -> dict[str, Tensor]:
+        """Parameters by name; they share memory with the network."""
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copies tensors into the parameters. Raises ValueError listing every name that does not fit."""
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
+        """(name, parameter) in the order of declaration; training changes these in place."""
+    def initialize(self, seed: int) -> None:
+        """Fills the parameters for training from scratch: equal for equal seeds."""
+    def to(self, dtype: dtype) -> Self:
+        """Casts the parameters and returns the network."""
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Sets whether the parameters get gradients, and returns the network."""
+
+class WanConditions:
+    """What stays the same over the denoising steps; made by WanTransformer.prepare()."""
+
+class WanTransformer(_Network):
+    """Wan's video diffusion transformer, with camera layers when camera_channels > 0.
+
+    config: dim, in_dim, ffn_dim, out_dim, text_dim, freq_dim, eps, patch_size, num_heads, num_layers, camera_channels,
+    camera_pool, image_stem, pooled_text_modulation, rope_theta, all optional, and "preset": one of wan2.2-ti2v-5b,
+    wan2.1-t2v-1.3b, wan2.1-t2v-14b, action-images-5b. tensors: to compute with instead of fresh ones, not copied;
+    gradients reach them.
+    """
+
+    def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
+    def __call__(
+        self,
+        latents: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        camera: Tensor | None = None,
+        first_frames: Tensor | None = None,
+        time_positions: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Velocity (B, out_dim, T, H, W) of noisy latents.
+
+        latents (B, in_dim, T, H, W); timestep (B,) or (B, tokens) in [0, 1000]; text (B, L, text_dim), zero rows =
+        padding; camera (B, T, camera_channels, H, W); first_frames (B, V, 3, height, width) in [-1, 1], only with
+        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default.
+        """
+    def prepare(
+        self,
+        text: Tensor,
+        grid: Sequence[int],
+        camera: Tensor | None = None,
+        first_frames: Tensor | None = None,
+        time_positions: Sequence[int] | None = None,
+    ) -> WanConditions:
+        """What forward() needs besides latents and time step; grid is (T, H, W) of the latents."""
+    def forward(self, latents: Tensor, timestep: Tensor, conditions: WanConditions) -> Tensor:
+        """As calling the network, with conditions that were prepared once."""
+
+class UMT5Encoder(_Network):
+    """The encoder of UMT5, the text encoder of Wan 2.1 and 2.2.
+
+    config: vocab, dim, dim_attn, dim_ffn, num_heads, num_layers, num_buckets, shared_pos, all optional, and "preset":
+    "umt5-xxl". tensors: as for WanTransformer.
+    """
+
+    def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
+    def __call__(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Hidden states (B, L, dim) of token ids (B, L) int64, zero where mask (B, L) is."""
+
+class VideoVAE(_Network):
+    """A causal video autoencoder: 4k + 1 frames become k + 1 latent frames.
+
+    Videos are (B, 3, T, H, W) in [-1, 1], latents (B, z, T_l, h, w), normalised per channel.
+    """
+
+    def encode(self, video: Tensor) -> Tensor: ...
+    def decode(self, latents: Tensor, clamp: bool = True) -> Tensor: ...
+    def latent_frames(self, frames: int) -> int: ...
+    def frames(self, latent_frames: int) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def spatial_stride(self) -> int: ...
+    @property
+    def temporal_stride(self) -> int: ...
+
+class PatchVAE(VideoVAE):
+    """Linear causal video codec: each patch of 4 frames x 8 x 8 pixels times one matrix.
+
+    config: channels (48), spatial_patch (8), temporal_patch (4), kind ("patch"), all optional.
+    """
+
+    def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
+
+class PatchVAEFit:
+    """Fits a PatchVAE in closed form: the principal components of the patches of all videos added."""
+
+    def __init__(self, config: _Config = ...) -> None: ...
+    def add(self, video: Tensor, weight: float = 1.0) -> None:
+        """Adds the patches of a video (B, 3, 4k + 1, H, W) in [-1, 1], each counted weight times."""
+    def solve(self, channels: int = 48, std_power: float = 0.5) -> PatchVAE:
+        """The PatchVAE of the leading components; latents are divided by their deviation to the power std_power."""
+
+class Tokenizer:
+    """SentencePiece tokenizer with T5's conventions: end of sentence, padding.
+
+    lower_case: capitals A-Z become small first. truncate: cut over-long prompts instead of raising ValueError.
+    """
+
+    def __init__(self, path: _Path, lower_case: bool = False, truncate: bool = False) -> None: ...
+    @overload
+    def encode(self, prompt: str, length: int) -> tuple[Tensor, Tensor]:
+        """ids and mask, (1, length) int64 each."""
+    @overload
+    def encode(self, prompts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """ids and mask of a batch, (B, length) int64 each."""
+    def pieces(self, prompt: str) -> list[str]: ...
+    @property
+    def vocab(self) -> int: ...
+
+class FlowMatchSchedule:
+    """Flow-matching schedule with Euler steps: x_sigma = (1 - sigma) x_0 + sigma noise, sigma falling from 1."""
+
+    def __init__(
+        self, steps: int, shift: float = 5.0, sigma_min: float = 0.0, extra_one_step: bool = True
+    ) -> None: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def sigmas(self) -> Tensor:
+        """(steps,) noise levels, falling"""
+    @property
+    def timesteps(self) -> Tensor:
+        """(steps,) 1000 sigma"""
+    @property
+    def training_weights(self) -> Tensor:
+        """(steps,) weights of the training loss, of mean 1"""
+    def sigma(self, index: int) -> float: ...
+    def nearest(self, timestep: float) -> int: ...
+    def step(self, prediction: Tensor, index: int, latents: Tensor) -> Tensor:
+        """One Euler step along a velocity of the latents' shape."""
+    @overload
+    def add_noise(self, latents: Tensor, noise: Tensor, index: int) -> Tensor: ...
+    @overload
+    def add_noise(self, latents: Tensor, noise: Tensor, indices: Tensor) -> Tensor: ...
+
+class WorldModel:
+    """A loaded world model: arrays in, a dict of arrays out; see action_images.model.WorldModel."""
+
+    def __init__(self, folder: _Path) -> None: ...
+    @property
+    def config(self) -> str:
+        """The model's config.json as text"""
+    def generate(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        prompt: str,
+        cameras: dict[str, Any],
+        *,
+        task: str = "i2va",
+        actions: ArrayLike | None = None,
+        first_action: ArrayLike | None = None,
+        frames: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        shift: float | None = None,
+        negative_prompt: str | None = None,
+        seed: int = 0,
+        progress: Callable[[int, int], Any] | None = None,
+    ) -> dict[str, Any]: ...
+
+def check_train_config(config: str) -> None: ...
+def clean_prompt(prompt: str) -> str:
+    """Wan's whitespace cleaning: HTML entities decoded, every run of white space one space, none at the ends."""
+
+def denoise(
+    schedule: FlowMatchSchedule,
+    denoiser: Callable[[Tensor, Tensor], Tensor],
+    noise: Tensor,
+    clean: Tensor | None = None,
+    keep: Tensor | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> Tensor:
+    """Integrates the flow from noise (B, ...) to clean latents; denoiser(latents, timestep (B,)) returns a velocity."""
+
+def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
+    """Classifier-free guidance: unconditional + scale (conditional - unconditional)."""
+
+def load_tensors(path: _Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file by name: mapped, not copied; writing to them leaves the file as it is."""
+
+def read_image(path: _Path) -> NDArray[np.uint8]:
+    """A picture as (H, W, 3) uint8 RGB. Raises FormatError naming a file that is no complete picture."""
+
+def read_video(path: _Path, first: int = 0, frames: int | None = None) -> NDArray[np.uint8]:
+    """A video, or at most `frames` of its frames from `first` on, as (T, H, W, 3) uint8 RGB."""
+
+def sample_from_velocity(velocity: Tensor, latents: Tensor, sigma: float) -> Tensor:
+    """Clean sample that a velocity leads to: latents - sigma velocity."""
+
+def save_tensors(path: _Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] = ...) -> None:
+    """Writes a dict of tensors as a safetensors file, which appears complete or not at all."""
+
+def seeded_noise(shape: Sequence[int], seed: int) -> Tensor:
+    """Standard normal float32 noise on the CPU, equal for equal seeds."""
+
+def tensors_metadata(path: _Path) -> dict[str, str]:
+    """Free texts of a safetensors file's header."""
+
+def train(config: str, output: str, listener: Callable[[str], bool] | None = None) -> bool:
+    """Trains a world model from JSON text; see action_images.model.train."""
+
+def velocity_from_sample(sample: Tensor, latents: Tensor, sigma: float) -> Tensor:
+    """Velocity that leads to a predicted clean sample: (latents - sample) / sigma."""
+
+def write_image(path: _Path, image: NDArray[np.uint8]) -> None:
+    """Writes (H, W, 3) uint8 as PNG; the file appears complete or not at all."""
+
+def write_video(
+    path: _Path,
+    frames: NDArray[np.uint8],
+    fps: float = 30.0,
+    crf: float = 18.0,
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+) -> None:
+    """Writes (T, H, W, 3) uint8 RGB as H.264 (crf 0 best, 51 worst); the file appears complete or not at all."""

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""World models: pictures and an instruction in; video, action images and a trajectory out. Needs torch.
+
+>>> model = WorldModel.load("embedded")                       # or a folder
+>>> rollout = model.generate([left, right], "reach the red block", rig=rig, seed=0)
+>>> rollout.actions                                           # (T, 7): x y z [m], ex ey ez [rad], openness [0, 1]
+>>> rollout.save("out")
+
+The networks that a world model is made of are here too, for those who train or build their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import Camera, Rig
+
+try:
+    import torch  # noqa: F401  (its libraries first)
+
+    from . import _model
+    from ._model import (
+        FlowMatchSchedule,
+        PatchVAE,
+        Tokenizer,
+        UMT5Encoder,
+        WanTransformer,
+        load_tensors,
+        read_image,
+        read_video,
+        save_tensors,
+        write_image,
+        write_video,
+    )
+except ImportError as error:
+    if "undefined symbol" in str(error):
+        raise ImportError(
+            "action_images.model was built for another torch than the installed one: "
+            "pip install --no-build-isolation --force-reinstall --no-deps action-images"
+        ) from error
+    raise ImportError(
+        "action_images.model needs torch: pip install torch, then pip install --no-build-isolation action-images"
+    ) from error
+
+from ._inputs import number, numbers, pictures, videos_of, whole_number
+
+__all__ = [
+    "FlowMatchSchedule",
+    "PatchVAE",
+    "Rollout",
+    "Tokenizer",
+    "UMT5Encoder",
+    "WanTransformer",
+    "WorldModel",
+    "check_train_config",
+    "embedded_models",
+    "load_tensors",
+    "read_image",
+    "read_video",
+    "save_tensors",
+    "train",
+    "write_image",
+    "write_video",
+]
+
+MODELS = Path(__file__).parent / "models"
+WHERE = "model::WorldModel"
+
+
+def embedded_models() -> list[str]:
+    """Names of the models that came with the package."""
+    return sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Rollout:
+    """What a world model generated: V views, T frames, H x W pixels of the model's size.
+
+    What a task does not make is None: `action_images`, `actions`, `points` and `confidence` for i2v.
+    """
+
+    video: np.ndarray
+    """(V, T, H, W, 3) uint8"""
+    action_images: np.ndarray | None
+    """(V, T, H, W, 3) uint8"""
+    actions: np.ndarray | None
+    """(T, 7): x y z [m], ex ey ez [rad, fixed axes xyz], openness [0, 1]; in the frame of the rig's world"""
+    points: np.ndarray | None
+    """(T, 3, 3): position, normal, up; x y z in world [m]"""
+    confidence: np.ndarray | None
+    """(T,), 0..1; 0: could not be decoded, the action is interpolated (or NaN)"""
+    rig: Rig
+    """The cameras of the generated pictures"""
+    prompt: str
+    task: str
+    settings: dict[str, Any]
+    """Everything that decides the result: model, seed, steps, guidance, shift, convention, ..."""
+    timings: dict[str, float]
+    """Seconds of each stage"""
+
+    def save(self, folder: str | os.PathLike, *, goal: Any = None, blocks: Sequence[Mapping] = ()) -> list[str]:
+        """Writes mp4s, trajectory.csv, rollout.json, contact_sheet.png and report.html into `folder`, all or none.
+
+        goal (3,) [m] and blocks ({"color", "center" (3,)}, ...): the truth, where it is known, to be shown beside it.
+        Returns the names of the files. Raises ValueError naming the folder if it cannot be written.
+        """
+        from .presentation import save_rollout
+
+        return save_rollout(folder, {**vars(self), "goal": goal, "blocks": blocks})
+
+    def __repr__(self) -> str:
+        views, frames, height, width, _ = self.video.shape
+        return f"Rollout({self.task}, {self.prompt!r}: {views} views, {frames} frames, {height} x {width} px)"
+
+    def _repr_html_(self) -> str:
+        """The contact sheet, in notebooks."""
+        import base64
+
+        from .presentation import contact_sheet
+        from .presentation.save import png_bytes
+
+        picture = contact_sheet(self.video, self.action_images, actions=self.actions, rig=self.rig, title=self.prompt)
+        sheet = base64.b64encode(png_bytes(picture)).decode()
+        return f'<img alt="contact sheet" src="data:image/png;base64,{sheet}">'
+
+
+class WorldModel:
+    """A loaded world model. It may be used from several threads at once."""
+
+    def __init__(self, folder: str | os.PathLike):
+        """Loads a folder with config.json, model.safetensors and tokenizer.model; see `load`."""
+        self._native = _model.WorldModel(Path(folder))
+        self._config = json.loads(self._native.config)
+
+    @classmethod
+    def load(cls, name_or_folder: str | os.PathLike) -> WorldModel:
+        """The model that came with the package ("embedded"), or the one in a folder.
+
+        Raises ValueError for a name that is not known, and FormatError naming a missing or damaged file, a wrong key
+        of config.json, or all tensors that do not fit.
+        """
+        if name_or_folder == "embedded" or name_or_folder in embedded_models():
+            return cls(MODELS / name_or_folder)
+        folder = Path(name_or_folder)
+        if not folder.is_dir():
+            known = ", ".join(f'"{name}"' for name in embedded_models()) or 'no name (no "embedded" weights installed)'
+            raise ValueError(f'[{WHERE}.load] model: expected {known} or a folder, got "{folder}"')
+        return cls(folder)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The model's config.json: sizes, conventions, sampling."""
+        return json.loads(json.dumps(self._config))
+
+    def __repr__(self) -> str:
+        size = "{views} views, {frames} frames, {height} x {width} px".format_map(self._config)
+        return f"WorldModel({self._config['name']!r}: {size})"
+
+    def generate(
+        self,
+        images: Sequence[Any] | None,
+        prompt: str = "",
+        *,
+        rig: Rig,
+        task: str = "i2va",
+        actions: Any = None,
+        first_action: Any = None,
+        videos: Sequence[Any] | None = None,
+        frames: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        shift: float | None = None,
+        negative_prompt: str | None = None,
+        seed: int = 0,
+        progress: Callable[[int, int], Any] | None = None,
+    ) -> Rollout:
+        """Generates what the task asks for (paper Sec. 3.3).
+
+        images: one first picture per view, of the rig's size: (H, W, 3) uint8 or floating point in [0, 1], a PIL
+            image, or a path. They are cropped and resized to the model's size, the rig with them.
+        prompt: the instruction; may be empty for a2v and v2a.
+        rig: cameras of the pictures, in any world frame; actions come out in the same.
+        task: "i2va" plans: video and action images. "a2v" simulates `actions`: video. "v2a" labels `videos`: action
+            images. "i2v" makes plain video.
+        actions: a2v: (T, 7). first_action: (7,), where the gripper is in the pictures, if known (i2va, v2a).
+        videos: v2a, instead of images: one (T, H, W, 3) video, as images are given, or its path, per view.
+        frames: T = 4k + 1; by default those of the actions or videos, or the model's.
+        steps, guidance, shift, negative_prompt: of the denoising; by default the model's. guidance 1: none.
+        seed: equal seeds give equal bits on one machine at one number of torch's threads.
+        progress: called with (steps done, steps); returning False, or raising, ends the generation.
+
+        Raises ShapeError for a wrong number or size of pictures, or frames not 4k + 1; FormatError for files that
+        cannot be read; ValueError for an empty or over-long prompt, missing actions, NaN, or a number out of range.
+        """
+        where = f"{WHERE}.generate"
+        if not isinstance(rig, Rig):
+            raise ValueError(f"[{where}] rig: expected an action_images.Rig, got {type(rig).__name__}")
+        for argument, text in {"prompt": prompt, "negative_prompt": negative_prompt or ""}.items():
+            if not isinstance(text, str):
+                raise ValueError(f"[{where}] {argument}: expected a text, got {type(text).__name__}")
+        if (task == "v2a") != (videos is not None) or (task == "v2a") == (images is not None):
+            wanted = "videos and no images" if task == "v2a" else "images and no videos"
+            raise ValueError(f"[{where}] images, videos: expected {wanted} for task {task}, got others")
+        made = self._native.generate(
+            pictures(images, where) if videos is None else videos_of(videos, where),
+            prompt,
+            _cameras(rig),
+            task=str(task),
+            actions=None if actions is None else numbers(actions, "actions", where),
+            first_action=None if first_action is None else numbers(first_action, "first_action", where),
+            frames=whole_number(frames, "frames", where, low=1, high=2**31 - 1),
+            steps=whole_number(steps, "steps", where, low=1, high=10000),
+            guidance=number(guidance, "guidance", where),
+            shift=number(shift, "shift", where),
+            negative_prompt=negative_prompt,
+            seed=whole_number(seed, "seed", where, low=0, high=2**64 - 1),
+            progress=progress,
+        )
+        if made["actions"] is None:
+            made["confidence"] = None
+        made["rig"] = _rig(made.pop("cameras"))
+        made["settings"], made["timings"] = json.loads(made["settings"]), json.loads(made["timings"])
+        return Rollout(**made, prompt=prompt, task=task)
+
+
+def check_train_config(config: Mapping[str, Any]) -> None:
+    """Raises FormatError or ValueError naming what is wrong in a training configuration; reads no data."""
+    _model.check_train_config(json.dumps(config))
+
+
+def train(
+    config: Mapping[str, Any], output: str | os.PathLike, listener: Callable[[dict], Any] | None = None
+) -> bool:
+    """Trains a world model, or continues an interrupted run that is found in `output`.
+
+    config: the training configuration (docs/training.md). output: folder for checkpoint.safetensors, log.jsonl and, at
+    the end, model/. listener: called with a dict for every event ("log", "validation", "cache", "done"); returning False
+    saves and stops, as Ctrl-C does. Returns True when the run reached its end.
+
+    Raises FormatError or ValueError for a wrong configuration or files that cannot be read, NumericalError if the loss
+    is not finite.
+    """
+
+    def hear(event: str) -> bool:
+        try:
+            return listener is None or listener(json.loads(event)) is not False
+        except KeyboardInterrupt:
+            return False
+
+    os.makedirs(output, exist_ok=True)
+    return _model.train(json.dumps(config), os.fspath(output), hear)
+
+
+def _cameras(rig: Rig) -> dict[str, Any]:
+    """A rig as the native module takes it."""
+    return {
+        "intrinsics": rig.intrinsics,
+        "world_from_camera": rig.world_from_camera,
+        "width": rig.width,
+        "height": rig.height,
+    }
+
+
+def _rig(cameras: Mapping[str, Any]) -> Rig:
+    size = {"width": cameras["width"], "height": cameras["height"]}
+    matrices = zip(cameras["intrinsics"], cameras["world_from_camera"])
+    return Rig([Camera(intrinsics=k, world_from_camera=pose, **size) for k, pose in matrices])

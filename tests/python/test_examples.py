@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs of examples/ run. The C++ ones are looked for in ACTION_IMAGES_BUILD, else in build/release."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+BUILD = pathlib.Path(os.environ.get("ACTION_IMAGES_BUILD", ROOT / "build/release")) / "examples"
+
+
+def run(*command):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True)
+
+
+def test_the_codec_example_reads_back_what_it_drew():
+    shown = run(sys.executable, EXAMPLES / "codec.py")
+    assert shown.returncode == 0, shown.stderr
+    assert float(shown.stdout.rsplit(":", 1)[1]) < 1.0
+
+
+def test_the_generate_example_saves_a_rollout(tiny_model, tiny_scene, tmp_path):
+    pytest.importorskip("plotly")
+    shown = run(sys.executable, EXAMPLES / "generate.py", tiny_scene, tmp_path / "out", tiny_model)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("reach the green block: ends at") and (tmp_path / "out/report.html").exists()
+
+
+@pytest.fixture
+def program():
+    program = BUILD / "example_generate"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    return program
+
+
+def test_the_cpp_generate_example_makes_the_rollout_of_the_python_one(program, tiny_model, tiny_scene, tmp_path):
+    pytest.importorskip("plotly")
+    shown = run(program, tiny_model, tiny_scene, "reach the green block", tmp_path / "cpp")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("ends at ")
+    assert {"view_0_video.mp4", "view_1_panel.mp4"} <= {path.name for path in (tmp_path / "cpp").iterdir()}
+    run(sys.executable, EXAMPLES / "generate.py", tiny_scene, tmp_path / "python", tiny_model)
+    cpp, python = (json.loads((tmp_path / name / "rollout.json").read_text()) for name in ("cpp", "python"))
+    assert cpp["settings"] == python["settings"] and np.allclose(cpp["confidence"], python["confidence"], atol=1e-3)
+
+
+def test_the_cpp_generate_example_says_what_is_wrong(program, tiny_model, tiny_scene, tmp_path):
+    shown = run(program, tmp_path / "nowhere", tiny_scene, "reach", tmp_path / "out")
+    assert shown.returncode == 2 and "config.json" in shown.stderr and not (tmp_path / "out").exists()
+    assert "usage" in run(program).stderr
