@@ -284,7 +284,7 @@ void bind_functions(py::module_& module) {
       },
       py::arg("images"), py::arg("rig"), py::arg("convention") = "paper", py::arg("sigma") = py::none(),
       py::arg("axis_length") = 0.1, py::kw_only(), py::arg("fill") = true, py::arg("depth") = py::none(),
-      py::arg("min_confidence") = 0.05);
+      py::arg("min_confidence") = 0.001);
   module.def("plucker", &plucker, py::arg("rig"));
   module.def("action_points", &action_points, py::arg("actions"), py::arg("axis_length") = 0.1);
   module.def(

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <action_images/core/interrupted.hpp>
 #include <action_images/train/trainer.hpp>
 
 namespace py = pybind11;
@@ -29,7 +30,11 @@ bool train(const std::string& config, const std::string& output, const py::objec
   };
   const TrainConfig train_config = config_from(config);
   const py::gil_scoped_release without_python;
-  return Trainer(train_config, output, serve).run();
+  try {
+    return Trainer(train_config, output, serve).run();
+  } catch (const Interrupted&) {  // while clips were encoded, which goes on where it was
+    return false;
+  }
 }
 
 }  // namespace

@@ -1,34 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <torch/csrc/utils/pybind.h>
-
 #include <memory>
-#include <string>
-
-#include <pybind11/stl.h>
-#include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
 #include <action_images/wan/config.hpp>
 #include <action_images/wan/transformer.hpp>
 
+#include "network.hpp"
+
 namespace py = pybind11;
 using namespace action_images;
 
 namespace {
-
-nlohmann::json json_of(const py::dict& config) {
-  const auto text = py::module_::import("json").attr("dumps")(config).cast<std::string>();
-  return nlohmann::json::parse(text);
-}
-
-py::dict dict_of(const WanConfig& config) {
-  return py::module_::import("json").attr("loads")(wan_config_json(config).dump()).cast<py::dict>();
-}
-
-at::ScalarType dtype_of(const py::object& dtype) {
-  check(THPDtype_Check(dtype.ptr()), "WanTransformer.to", "dtype", "a torch.dtype", py::str(dtype).cast<std::string>());
-  return reinterpret_cast<THPDtype*>(dtype.ptr())->scalar_type;
-}
 
 // What the conditions are computed from; the grid is (T, H, W).
 WanInputs inputs_of(const at::Tensor& text, const std::array<std::int64_t, 3>& grid,
@@ -60,38 +42,6 @@ latents (B, in_dim, T, H, W); timestep (B,) or (B, tokens) in [0, 1000]; text (B
 camera (B, T, camera_channels, H, W); first_frames (B, V, 3, height, width) in [-1, 1], only with image_stem;
 time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default.)";
 
-void bind_parameters(py::class_<WanTransformer>& network) {
-  network
-      .def(
-          "state_dict", [](const WanTransformer& self) { return self.parameters().state(); },
-          "Parameters by name; they share memory with the network.")
-      .def(
-          "load_state_dict", [](WanTransformer& self, const TensorMap& tensors) { self.parameters().load(tensors); },
-          py::arg("tensors"),
-          "Copies tensors into the parameters. Raises ValueError listing every name that does not fit.")
-      .def(
-          "named_parameters", [](const WanTransformer& self) { return self.parameters().named(); },
-          "List of (name, parameter) in the order of declaration; training changes these in place.")
-      .def(
-          "initialize", [](WanTransformer& self, std::uint64_t seed) { self.parameters().initialize(seed); },
-          py::arg("seed"), "Fills the parameters for training from scratch: equal for equal seeds.")
-      .def(
-          "to",
-          [](py::object self, const py::object& dtype) {
-            self.cast<WanTransformer&>().parameters().to(dtype_of(dtype));
-            return self;
-          },
-          py::arg("dtype"), "Casts the parameters and returns the network.")
-      .def(
-          "requires_grad_",
-          [](py::object self, bool on) {
-            self.cast<WanTransformer&>().parameters().requires_grad(on);
-            return self;
-          },
-          py::arg("requires_grad") = true, "Sets whether the parameters get gradients, and returns the network.")
-      .def_property_readonly("num_parameters", [](const WanTransformer& self) { return self.parameters().count(); });
-}
-
 }  // namespace
 
 void bind_wan(py::module_& module) {
@@ -101,11 +51,11 @@ void bind_wan(py::module_& module) {
   py::class_<WanTransformer> network(module, "WanTransformer", class_doc);
   network
       .def(py::init([](const py::dict& config, const std::optional<TensorMap>& tensors) {
-             return std::make_unique<WanTransformer>(wan_config(json_of(config)),
+             return std::make_unique<WanTransformer>(wan_config(binding::json_from(config)),
                                                      tensors ? Parameters(*tensors) : Parameters());
            }),
            py::arg("config") = py::dict(), py::arg("tensors") = py::none())
-      .def_property_readonly("config", [](const WanTransformer& self) { return dict_of(self.config()); })
+      .def_property_readonly("config", [](const WanTransformer& self) { return binding::dict_from(wan_config_json(self.config())); })
       .def("__call__", &call, py::arg("latents"), py::arg("timestep"), py::arg("text"), py::arg("camera") = py::none(),
            py::arg("first_frames") = py::none(), py::arg("time_positions") = py::none(), released, call_doc)
       .def(
@@ -120,5 +70,5 @@ void bind_wan(py::module_& module) {
           "What forward() needs besides latents and time step; grid is (T, H, W) of the latents.")
       .def("forward", &WanTransformer::forward, py::arg("latents"), py::arg("timestep"), py::arg("conditions"),
            released, "As calling the network, with conditions that were prepared once.");
-  bind_parameters(network);
+  binding::def_parameters(network);
 }

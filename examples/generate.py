@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans a motion from the pictures of a scene: generate.py SCENE OUT [MODEL], SCENE as `action-images scene` writes it."""
+"""Plans a motion in a scene as `action-images scene` writes it: generate.py SCENE OUT [MODEL]"""
 
 import json
 import sys

@@ -83,7 +83,7 @@ def _pixels(values: Any, argument: str, shape: str, where: str) -> np.ndarray:
         return array
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
-            f"[{where}] {argument}: expected {shape} of dtype uint8, or floating point in [0, 1], got dtype {array.dtype}"
+            f"[{where}] {argument}: expected {shape} of dtype uint8, or floats in [0, 1], got dtype {array.dtype}"
         )
     if not np.isfinite(array).all():
         raise ValueError(f"[{where}] {argument}: expected finite {array.dtype} pixels in [0, 1], got NaN or infinity")

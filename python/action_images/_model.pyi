@@ -138,9 +138,7 @@ class Tokenizer:
 class FlowMatchSchedule:
     """Flow-matching schedule with Euler steps: x_sigma = (1 - sigma) x_0 + sigma noise, sigma falling from 1."""
 
-    def __init__(
-        self, steps: int, shift: float = 5.0, sigma_min: float = 0.0, extra_one_step: bool = True
-    ) -> None: ...
+    def __init__(self, steps: int, shift: float = 5.0, sigma_min: float = 0.0, extra_one_step: bool = True) -> None: ...
     @property
     def steps(self) -> int: ...
     @property

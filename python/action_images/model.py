@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +138,8 @@ class WorldModel:
 
     def __init__(self, folder: str | os.PathLike):
         """Loads a folder with config.json, model.safetensors and tokenizer.model; see `load`."""
-        self._native = _model.WorldModel(Path(folder))
+        with _enough_memory(f"{WHERE}.load"):
+            self._native = _model.WorldModel(Path(folder))
         self._config = json.loads(self._native.config)
 
     @classmethod
@@ -208,21 +211,21 @@ class WorldModel:
         if (task == "v2a") != (videos is not None) or (task == "v2a") == (images is not None):
             wanted = "videos and no images" if task == "v2a" else "images and no videos"
             raise ValueError(f"[{where}] images, videos: expected {wanted} for task {task}, got others")
-        made = self._native.generate(
-            pictures(images, where) if videos is None else videos_of(videos, where),
-            prompt,
-            _cameras(rig),
-            task=str(task),
-            actions=None if actions is None else numbers(actions, "actions", where),
-            first_action=None if first_action is None else numbers(first_action, "first_action", where),
-            frames=whole_number(frames, "frames", where, low=1, high=2**31 - 1),
-            steps=whole_number(steps, "steps", where, low=1, high=10000),
-            guidance=number(guidance, "guidance", where),
-            shift=number(shift, "shift", where),
-            negative_prompt=negative_prompt,
-            seed=whole_number(seed, "seed", where, low=0, high=2**64 - 1),
-            progress=progress,
-        )
+        views = pictures(images, where) if videos is None else videos_of(videos, where)
+        options = {
+            "task": str(task),
+            "actions": None if actions is None else numbers(actions, "actions", where),
+            "first_action": None if first_action is None else numbers(first_action, "first_action", where),
+            "frames": whole_number(frames, "frames", where, low=1, high=2**31 - 1),
+            "steps": whole_number(steps, "steps", where, low=1, high=10000),
+            "guidance": number(guidance, "guidance", where),
+            "shift": number(shift, "shift", where),
+            "negative_prompt": negative_prompt,
+            "seed": whole_number(seed, "seed", where, low=0, high=2**64 - 1),
+            "progress": progress,
+        }
+        with _enough_memory(where):
+            made = self._native.generate(views, prompt, _cameras(rig), **options)
         if made["actions"] is None:
             made["confidence"] = None
         made["rig"] = _rig(made.pop("cameras"))
@@ -235,14 +238,12 @@ def check_train_config(config: Mapping[str, Any]) -> None:
     _model.check_train_config(json.dumps(config))
 
 
-def train(
-    config: Mapping[str, Any], output: str | os.PathLike, listener: Callable[[dict], Any] | None = None
-) -> bool:
+def train(config: Mapping[str, Any], output: str | os.PathLike, listener: Callable[[dict], Any] | None = None) -> bool:
     """Trains a world model, or continues an interrupted run that is found in `output`.
 
     config: the training configuration (docs/training.md). output: folder for checkpoint.safetensors, log.jsonl and, at
-    the end, model/. listener: called with a dict for every event ("log", "validation", "cache", "done"); returning False
-    saves and stops, as Ctrl-C does. Returns True when the run reached its end.
+    the end, model/. listener: called with a dict for every event ("log", "validation", "cache", "done"); returning
+    False saves and stops, as Ctrl-C does. Returns True when the run reached its end.
 
     Raises FormatError or ValueError for a wrong configuration or files that cannot be read, NumericalError if the loss
     is not finite.
@@ -256,6 +257,20 @@ def train(
 
     os.makedirs(output, exist_ok=True)
     return _model.train(json.dumps(config), os.fspath(output), hear)
+
+
+@contextmanager
+def _enough_memory(where: str) -> Iterator[None]:
+    """Turns torch's error about memory that it cannot have into a MemoryError of one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not re.search("allocate memory|calculation overflowed", str(error)):
+            raise
+        asked = re.search(r"allocate (\d+) bytes", str(error))
+        raise MemoryError(
+            f"[{where}] memory: expected enough of it, got too little for {asked[1] if asked else '2^63'} bytes"
+        ) from None
 
 
 def _cameras(rig: Rig) -> dict[str, Any]:

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <utility>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/core/file.hpp>
 #include <action_images/tensor/safetensors.hpp>
 
 #include "safetensors_dtype.hpp"
@@ -21,57 +16,6 @@ namespace action_images {
 namespace {
 
 constexpr const char* where = "tensor::save_safetensors";
-
-// A file under a temporary name beside its target, which it takes the place of when it is committed.
-class ReplacementFile {
- public:
-  explicit ReplacementFile(const std::filesystem::path& target) : target_(target), temporary_(target) {
-    static std::atomic<unsigned> counter{0};
-    temporary_ += text_of(".", ::getpid(), ".", counter++, ".part");
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    require(file_ >= 0);
-  }
-
-  ~ReplacementFile() {
-    if (file_ >= 0) ::close(file_);
-    if (!committed_) ::unlink(temporary_.c_str());
-  }
-
-  ReplacementFile(const ReplacementFile&) = delete;
-  ReplacementFile& operator=(const ReplacementFile&) = delete;
-
-  void write(const void* data, std::uint64_t size) {
-    const auto* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-      const ssize_t written = ::write(file_, bytes, std::min<std::uint64_t>(size, std::uint64_t{1} << 30));
-      if (written < 0 && errno == EINTR) continue;
-      require(written > 0);
-      bytes += written;
-      size -= static_cast<std::uint64_t>(written);
-    }
-  }
-
-  void commit() {
-    require(::fsync(file_) == 0);
-    require(::close(std::exchange(file_, -1)) == 0);
-    require(::rename(temporary_.c_str(), target_.c_str()) == 0);
-    committed_ = true;
-    const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) return;
-    ::fsync(directory);  // makes the new name durable; some file systems do not offer it
-    ::close(directory);
-  }
-
- private:
-  void require(bool condition) const {
-    check<FormatError>(condition, where, target_.string(), "a file that can be written", std::strerror(errno));
-  }
-
-  std::filesystem::path target_, temporary_;
-  int file_ = -1;
-  bool committed_ = false;
-};
 
 using NamedTensor = std::pair<std::string, at::Tensor>;
 
@@ -115,7 +59,7 @@ void save_safetensors(const std::filesystem::path& path, const TensorMap& tensor
                       const SafetensorsFile::Metadata& metadata) {
   const auto order = ordered(tensors);
   const std::string header = header_of(order, metadata);
-  ReplacementFile file(path);
+  ReplacementFile file(path, where);
   const std::uint64_t length = header.size();
   file.write(&length, sizeof(length));
   file.write(header.data(), header.size());

@@ -65,11 +65,11 @@ void check_range(bool condition, const char* key, const char* expected, double g
 
 void check_ranges(const TrainConfig& config) {
   check_range(!config.phases.empty(), "phases", "at least one", 0);
-  check_range(config.validation_clips >= 1, "validation_clips", "a positive number", static_cast<double>(config.validation_clips));
-  for (const auto& [key, steps] : {std::pair{"log_every", config.log_every},
+  for (const auto& [key, count] : {std::pair{"log_every", config.log_every},
                                    {"checkpoint_every", config.checkpoint_every},
-                                   {"validate_every", config.validate_every}}) {
-    check_range(steps >= 1, key, "a positive number", static_cast<double>(steps));
+                                   {"validate_every", config.validate_every},
+                                   {"validation_clips", config.validation_clips}}) {
+    check_range(count >= 1, key, "a positive number", static_cast<double>(count));
   }
   for (const auto& [key, share] : {std::pair{"first_action_known", config.first_action_known},
                                    {"text_dropout", config.text_dropout},

@@ -72,7 +72,7 @@ TEST_CASE("actions and options out of range are refused") {
   CHECK_THROWS_WITH_AS(encode(actions, rig), "[codec::encode] actions[1]: expected finite numbers, got NaN or infinity",
                        ValueError);
   CHECK_THROWS_WITH_AS(encode(Trajectory(1), rig, {.sigma = 0.0}),
-                       "[codec::encode] sigma: expected a positive number of pixels, got 0", ValueError);
+                       "[codec::encode] sigma: expected a positive number of pixels up to 65536, got 0", ValueError);
   CHECK_THROWS_WITH_AS(encode(Trajectory(1), rig, {.axis_length = -1.0}),
                        "[codec::encode] axis_length: expected a positive length in metres, got -1", ValueError);
   CHECK_THROWS_AS(convention_from_name("Paper"), ValueError);

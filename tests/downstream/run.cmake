@@ -27,7 +27,7 @@ run(${folder}/plain)
 
 # 2. By find_package: without torch, then with it.
 function(find_package_with name)
-  run(${CMAKE_COMMAND} -S ${SOURCE}/tests/downstream -B ${folder}/${name} -G ${GENERATOR} -DCMAKE_BUILD_TYPE=Release
+  run(${CMAKE_COMMAND} -S ${SOURCE}/tests/downstream -B ${folder}/${name} -G ${GENERATOR}
       -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${folder}/installed ${ARGN})
   run(${CMAKE_COMMAND} --build ${folder}/${name})
   run(${CMAKE_CTEST_COMMAND} --test-dir ${folder}/${name} --output-on-failure)

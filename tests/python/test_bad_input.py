@@ -87,16 +87,36 @@ def test_wrong_options_are_refused_by_name(model, options, error, message):
 
 
 PICTURES = [
-    (tiny_world.pictures()[:1], aim.ShapeError, WHERE + "images: expected 2, the views that the model was trained with, got 1"),
+    (
+        tiny_world.pictures()[:1],
+        aim.ShapeError,
+        WHERE + "images: expected 2, the views that the model was trained with, got 1",
+    ),
     (tiny_world.pictures() + tiny_world.pictures(), aim.ShapeError, "images: expected 2, .* got 4"),
     ([], aim.ShapeError, "images: expected 2, .* got 0"),
-    ([np.zeros((32, 32, 3), np.uint8), np.zeros((32, 31, 3), np.uint8)], aim.ShapeError, r"images\[1\]: expected .* 32, 32"),
-    ([np.zeros((64, 64, 3), np.uint8)] * 2, aim.ShapeError, r"images\[0\]: expected height and width 32, 32 as the rig says"),
+    (
+        [np.zeros((32, 32, 3), np.uint8), np.zeros((32, 31, 3), np.uint8)],
+        aim.ShapeError,
+        r"images\[1\]: expected .* 32, 32",
+    ),
+    (
+        [np.zeros((64, 64, 3), np.uint8)] * 2,
+        aim.ShapeError,
+        r"images\[0\]: expected height and width 32, 32 as the rig says",
+    ),
     ([np.zeros((32, 32), np.uint8)] * 2, aim.ShapeError, r"images\[0\]: expected \(H, W, 3\)"),
     ([np.zeros((32, 32, 4), np.uint8)] * 2, aim.ShapeError, r"images\[0\]: expected \(H, W, 3\)"),
     (tiny_world.pictures(frames=5), aim.ShapeError, r"images\[0\]: expected one picture"),
-    ([np.full((32, 32, 3), np.nan)] * 2, ValueError, r"images\[0\]: expected finite float64 pixels in \[0, 1\], got NaN"),
-    ([np.full((32, 32, 3), 7.0, np.float32)] * 2, ValueError, r"images\[0\]: expected float32 pixels in \[0, 1\], got 7 to 7"),
+    (
+        [np.full((32, 32, 3), np.nan)] * 2,
+        ValueError,
+        r"images\[0\]: expected finite float64 pixels in \[0, 1\], got NaN",
+    ),
+    (
+        [np.full((32, 32, 3), 7.0, np.float32)] * 2,
+        ValueError,
+        r"images\[0\]: expected float32 pixels in \[0, 1\], got 7 to 7",
+    ),
     ([np.zeros((32, 32, 3), np.int64)] * 2, ValueError, r"images\[0\]: expected .* dtype uint8, .* got dtype int64"),
     ([np.zeros((32, 32, 3), object)] * 2, ValueError, "got dtype object"),
     ([None, None], ValueError, "got dtype object"),
@@ -223,10 +243,10 @@ def test_all_tensors_that_do_not_fit_are_listed(folder):
         ({"height": 0}, "height, width: expected 8..8192"),
         ({"prediction": "dream"}, "config.prediction: expected one of velocity"),
         ({"sampling": {"steps": 0}}, "sampling.steps: expected 1..10000"),
-        ({"sampling": {"speed": 1}}, "sampling: expected documented keys only, got \"speed\""),
+        ({"sampling": {"speed": 1}}, 'sampling: expected documented keys only, got "speed"'),
         ({"transformer": {"wings": 1}}, "wings"),
         ({"transformer": {"dim": 0}}, "dim: expected a positive number"),
-        ({"vae": {"kind": "magic"}}, "kind: expected \"patch\""),
+        ({"vae": {"kind": "magic"}}, 'kind: expected "patch"'),
         ({"vae": 7}, "vae|kind"),
         ({"codec": {"convention": "mine"}}, "codec.convention: expected one of paper, release"),
     ],
@@ -234,6 +254,21 @@ def test_all_tensors_that_do_not_fit_are_listed(folder):
 def test_wrong_keys_of_the_config_are_named(folder, changes, message):
     change_config(folder, **changes)
     with pytest.raises(ValueError, match=message):
+        WorldModel.load(folder)
+
+
+@pytest.mark.parametrize("sigma", [1e300, 65537.0])
+def test_gaussians_of_a_size_beyond_all_pictures_are_refused(folder, sigma):
+    change_config(folder, codec={"sigma": sigma})
+    with pytest.raises(ValueError):
+        generate(WorldModel.load(folder))
+
+
+@pytest.mark.parametrize("size", [2**40, 2**62])
+def test_a_model_larger_than_memory_is_an_error_and_not_the_end_of_the_process(folder, size):
+    config = json.loads((folder / "config.json").read_text())
+    change_config(folder, transformer={**config["transformer"], "ffn_dim": size})
+    with pytest.raises(MemoryError, match=r"\[model::WorldModel.load\] memory: expected enough of it"):
         WorldModel.load(folder)
 
 

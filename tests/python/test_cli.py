@@ -132,11 +132,11 @@ def test_decode_refuses_objects_that_would_need_pickle(refused, tiny_scene, tmp_
 
 
 def test_decode_refuses_arrays_of_another_shape_or_dtype(refused, tiny_scene, tmp_path):
-    for array, message in [(np.zeros((2, 5, 32, 32), np.uint8), "shape|expected"), (np.zeros((2, 5, 32, 32, 3), int), "")]:
+    for array in (np.zeros((2, 5, 32, 32), np.uint8), np.zeros((2, 5, 32, 32, 3), int)):
         np.save(tmp_path / "array.npy", array)
         out = tmp_path / "trajectory.csv"
-        refused("decode", "--images", tmp_path / "array.npy", "--rig", tiny_scene / "rig.json", "--out", out)
-        assert not out.exists()
+        message = refused("decode", "--images", tmp_path / "array.npy", "--rig", tiny_scene / "rig.json", "--out", out)
+        assert "images: expected" in message and not out.exists()
 
 
 def test_decode_refuses_a_folder_where_a_frame_is_missing(refused, command_line, tiny_scene, tmp_path):

@@ -48,7 +48,14 @@ def test_given_actions_are_simulated_and_measured_against_the_scene(command_line
 
 
 def test_the_prompt_names_the_block_that_is_measured(command_line, given, tiny_scene, tmp_path):
-    options = ["--scene", tiny_scene / "scene.json", "--actions", tiny_scene / "actions.csv", "--prompt", "Reach the RED block."]
+    options = [
+        "--scene",
+        tiny_scene / "scene.json",
+        "--actions",
+        tiny_scene / "actions.csv",
+        "--prompt",
+        "Reach the RED block.",
+    ]
     result = command_line("generate", *given, "--task", "a2v", "--out", tmp_path, *options)
     assert "mm from the red block\n" in result.out
 
@@ -92,7 +99,9 @@ def test_python_and_the_command_line_make_the_same_rollout(command_line, given, 
 def test_ctrl_c_stops_a_generation_and_leaves_nothing(given, tmp_path):
     command = [sys.executable, "-m", "action_images", "generate", *given, "--prompt", "reach", "--steps", "10000"]
     command += ["--frames", "81", "--out", tmp_path / "out"]
-    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [str(part) for part in command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     for line in process.stderr:  # lines of progress: the generation runs
         if line.startswith("step "):
             break

@@ -72,7 +72,13 @@ def test_print_config_shows_the_packaged_recipe_with_the_packaged_tokenizer(comm
 
 
 def test_set_changes_numbers_texts_lists_and_new_keys(command_line, recipe):
-    changes = ["seed=3", "phases.1.steps=7", "model.name=mine", "optimizer.learning_rate=1e-4", "phases.0.tasks={\"i2v\": 1}"]
+    changes = [
+        "seed=3",
+        "phases.1.steps=7",
+        "model.name=mine",
+        "optimizer.learning_rate=1e-4",
+        'phases.0.tasks={"i2v": 1}',
+    ]
     options = [part for change in changes for part in ("--set", change)]
     shown = json.loads(command_line("train", "--config", recipe, "--print-config", "--data", "clips", *options).out)
     assert (shown["seed"], shown["phases"][1]["steps"], shown["model"]["name"]) == (3, 7, "mine")
@@ -132,6 +138,12 @@ def test_a_stopped_run_goes_on_to_the_same_weights(recipe, clips, tmp_path):
     assert whole.keys() == parts.keys() and all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
+def test_a_run_may_be_stopped_while_clips_are_encoded(clips, tmp_path):
+    config = {**RECIPE, "data": str(clips)}
+    assert not train(config, tmp_path, lambda event: event["event"] != "cache")
+    assert train(config, tmp_path)
+
+
 def test_a_listener_that_is_interrupted_stops_and_saves(clips, tmp_path):
     def interrupted(event):
         if event["event"] == "log":
@@ -142,9 +154,22 @@ def test_a_listener_that_is_interrupted_stops_and_saves(clips, tmp_path):
 
 
 def test_ctrl_c_saves_and_exits_with_130(recipe, clips, tmp_path):
-    command = [sys.executable, "-m", "action_images", "train", "--config", recipe, "--data", clips, "--out", tmp_path / "out"]
+    command = [
+        sys.executable,
+        "-m",
+        "action_images",
+        "train",
+        "--config",
+        recipe,
+        "--data",
+        clips,
+        "--out",
+        tmp_path / "out",
+    ]
     command += ["--set", "phases.1.steps=1000000"]
-    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [str(part) for part in command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     for line in process.stderr:
         if line.startswith("step "):
             break

@@ -183,7 +183,10 @@ def test_a_model_folder_survives_saving_its_tensors(model, tiny_model, tmp_path)
 
 
 def test_without_torch_the_import_says_in_one_sentence_what_to_do():
-    code = "import sys; sys.modules['torch'] = None\ntry:\n  import action_images.model\nexcept ImportError as error:\n  print(error)"
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "try:\n  import action_images.model\nexcept ImportError as error:\n  print(error)"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == (
         "action_images.model needs torch: pip install torch, then pip install --no-build-isolation action-images\n"

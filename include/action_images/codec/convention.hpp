@@ -45,9 +45,9 @@ inline double sigma_of(const std::optional<double>& sigma, const Rig& rig) {
   return sigma.value_or(0.05 * std::min(rig.height(), rig.width()));
 }
 
-/// Throws ValueError if sigma or axis_length is not a positive finite number.
+/// Throws ValueError if sigma or axis_length is not a positive number, or sigma is larger than every picture.
 inline void check_drawing(double sigma, double axis_length, std::string_view where) {
-  check(std::isfinite(sigma) && sigma > 0.0, where, "sigma", "a positive number of pixels", sigma);
+  check(sigma > 0.0 && sigma <= 65536.0, where, "sigma", "a positive number of pixels up to 65536", sigma);
   check(std::isfinite(axis_length) && axis_length > 0.0, where, "axis_length", "a positive length in metres",
         axis_length);
 }

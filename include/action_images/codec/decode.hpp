@@ -28,7 +28,7 @@ struct DecodeOptions {
   double axis_length = 0.1;       ///< distance of the normal and up points from the position [m]
   bool fill = true;               ///< interpolate undecodable frames from their neighbours
   std::optional<double> depth{};  ///< of the position along the camera's axis [m]; needed, and used, for one view only
-  double min_confidence = 0.05;   ///< frames below are undecodable
+  double min_confidence = 0.001;  ///< frames below are undecodable
 };
 
 /// What action images say. An undecodable frame has confidence 0 and is not valid; its action is interpolated (position

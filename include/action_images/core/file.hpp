@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,55 +39,71 @@ inline std::string read_file(const std::filesystem::path& path, std::uint64_t ma
   return contents;
 }
 
-namespace detail {
-
-/// A file descriptor that is closed, and a file that is removed, unless `keep` was reached.
-class TemporaryFile {
+/// A file under a temporary name beside its target, which it replaces when it is committed: a reader never sees half a
+/// file, and one that is destroyed before commit() leaves nothing behind.
+class ReplacementFile {
  public:
-  explicit TemporaryFile(const std::filesystem::path& target) : name_(target.string() + ".XXXXXX") {
-    descriptor_ = ::mkstemp(name_.data());
+  /// @param where  the caller, for messages.   @throws FormatError if the file cannot be created; so do the others.
+  ReplacementFile(const std::filesystem::path& target, std::string_view where)
+      : target_(target), where_(where), temporary_(target.string() + ".XXXXXX") {
+    descriptor_ = ::mkstemp(temporary_.data());
+    require(descriptor_ >= 0);
   }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    if (descriptor_ < 0) return;
-    ::close(descriptor_);
-    if (!kept_) ::unlink(name_.c_str());
+  ReplacementFile(const ReplacementFile&) = delete;
+  ReplacementFile& operator=(const ReplacementFile&) = delete;
+  ~ReplacementFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (!committed_) ::unlink(temporary_.c_str());
   }
 
-  bool is_open() const { return descriptor_ >= 0; }
-
-  bool write(std::string_view contents) {
-    while (!contents.empty()) {
-      const ::ssize_t written = ::write(descriptor_, contents.data(), contents.size());
+  void write(const void* data, std::size_t size) {
+    static constexpr std::size_t largest_write = std::size_t{1} << 30;
+    const auto* bytes = static_cast<const char*>(data);
+    while (size > 0) {
+      const ::ssize_t written = ::write(descriptor_, bytes, std::min(size, largest_write));
       if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return false;
-      contents.remove_prefix(static_cast<std::size_t>(written));
+      require(written > 0);
+      bytes += written;
+      size -= static_cast<std::size_t>(written);
     }
-    return true;
   }
 
   /// Brings the contents to the disk and gives the file its name.
-  bool keep(const std::filesystem::path& target) {
-    kept_ =
-        ::fchmod(descriptor_, 0644) == 0 && ::fsync(descriptor_) == 0 && ::rename(name_.c_str(), target.c_str()) == 0;
-    return kept_;
+  void commit() {
+    require(::fchmod(descriptor_, 0644) == 0 && ::fsync(descriptor_) == 0);
+    require(::close(std::exchange(descriptor_, -1)) == 0);
+    require(::rename(temporary_.c_str(), target_.c_str()) == 0);
+    committed_ = true;
+    sync_folder();
   }
 
  private:
-  std::string name_;
-  int descriptor_ = -1;
-  bool kept_ = false;
-};
+  void require(bool condition) const {
+    check<FormatError>(condition, where_, target_.string(), "a writable file", std::strerror(errno));
+  }
 
-}  // namespace detail
+  // Makes the new name durable; some file systems do not offer it, which is no error.
+  void sync_folder() const {
+    const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+
+  std::filesystem::path target_;
+  std::string where_;
+  std::string temporary_;
+  int descriptor_ = -1;
+  bool committed_ = false;
+};
 
 /// Writes a file as a whole: to a temporary file beside it that then takes its place, so that a reader never sees half.
 /// @throws FormatError if it cannot be written; an older file of that name is then unchanged.
 inline void write_file(const std::filesystem::path& path, std::string_view contents, std::string_view where) {
-  detail::TemporaryFile file(path);
-  const bool written = file.is_open() && file.write(contents) && file.keep(path);
-  check<FormatError>(written, where, path.string(), "a writable file", std::strerror(errno));
+  ReplacementFile file(path, where);
+  file.write(contents.data(), contents.size());
+  file.commit();
 }
 
 }  // namespace action_images

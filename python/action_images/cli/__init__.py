@@ -64,7 +64,7 @@ def description(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"[file] {error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError):
-        text = f"[memory] expected enough of it, got {error or 'too little'}"
+        text = str(error) or "[cli] memory: expected enough of it, got none"
     else:
         text = str(error) or type(error).__name__
     return " ".join(text.split())

@@ -54,15 +54,25 @@ def number(text: str) -> float:
 def add_codec_options(parser: Parser) -> None:
     """How action images are drawn."""
     parser.add_argument("--convention", choices=("paper", "release"), default="paper", help="what the channels mean")
-    parser.add_argument("--sigma", type=number, metavar="PX", help="of the Gaussians; default: 5 %% of the shorter side")
-    parser.add_argument("--axis-length", type=number, default=0.1, metavar="M", help="of the drawn axes; default: %(default)s")
+    parser.add_argument(
+        "--sigma", type=number, metavar="PX", help="of the Gaussians; default: 5 %% of the shorter side"
+    )
+    parser.add_argument(
+        "--axis-length", type=number, default=0.1, metavar="M", help="of the drawn axes; default: %(default)s"
+    )
 
 
 def add_model_options(parser: Parser) -> None:
     """Which model runs, and how."""
-    parser.add_argument("--model", default="embedded", metavar="NAME|DIR", help="the embedded model (default), or a folder")
-    parser.add_argument("--steps", type=whole_number(1, 10000), metavar="N", help="denoising steps; default: the model's")
-    parser.add_argument("--guidance", type=number, metavar="SCALE", help="of the guidance, 1: none; default: the model's")
+    parser.add_argument(
+        "--model", default="embedded", metavar="NAME|DIR", help="the embedded model (default), or a folder"
+    )
+    parser.add_argument(
+        "--steps", type=whole_number(1, 10000), metavar="N", help="denoising steps; default: the model's"
+    )
+    parser.add_argument(
+        "--guidance", type=number, metavar="SCALE", help="of the guidance, 1: none; default: the model's"
+    )
     add_threads(parser)
 
 

@@ -37,5 +37,5 @@ def run(arguments: Namespace) -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     save_trajectory(decoded.actions, arguments.out)
     if not arguments.quiet:
-        read = int(decoded.valid.sum())
-        print(f"{arguments.out}: {read} of {len(decoded)} frames decoded, confidence {decoded.confidence.mean():.2f} on average")
+        read, confidence = int(decoded.valid.sum()), decoded.confidence.mean()
+        print(f"{arguments.out}: {read} of {len(decoded)} frames decoded, confidence {confidence:.2f} on average")

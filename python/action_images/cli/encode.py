@@ -18,7 +18,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--actions", type=Path, required=True, metavar="FILE", help="trajectory (CSV)")
     parser.add_argument("--rig", type=Path, required=True, metavar="FILE", help="rig.json: the cameras")
     add_out(parser, "a .npy file, or a folder", metavar="FILE.npy|DIR")
-    parser.add_argument("--format", choices=("png", "mp4"), default="png", help="of the files in a folder; default: png")
+    parser.add_argument(
+        "--format", choices=("png", "mp4"), default="png", help="of the files in a folder; default: png"
+    )
     add_codec_options(parser)
     add_quiet(parser)
 

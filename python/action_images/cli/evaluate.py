@@ -52,7 +52,10 @@ def measured(model, arguments: Namespace) -> dict:
     common = {"seed": arguments.seed, "views": model.config["views"] or 2, "progress": False, **size}
     with progress_bar(not arguments.quiet, arguments.episodes, label="plan") as policy.advance:
         result = {"model": model.config["name"], **evaluate(policy.plan, arguments.episodes, **common)}
-    result["seconds_per_prediction"] = {"median": float(np.median(policy.seconds)), "mean": float(np.mean(policy.seconds))}
+    result["seconds_per_prediction"] = {
+        "median": float(np.median(policy.seconds)),
+        "mean": float(np.mean(policy.seconds)),
+    }
     if arguments.a2v_episodes:
         with progress_bar(not arguments.quiet, arguments.a2v_episodes, label="simulation") as policy.advance:
             result.update(evaluate_videos(policy.simulate, arguments.a2v_episodes, **common))
@@ -80,10 +83,12 @@ class Policy:
 
     def _generate(self, images, instruction, intrinsics, world_from_camera, seed, **options):
         height, width, _ = images[0].shape
-        rig = Rig([
-            Camera(intrinsics=matrix, world_from_camera=pose, width=width, height=height)
-            for matrix, pose in zip(intrinsics, world_from_camera)
-        ])
+        rig = Rig(
+            [
+                Camera(intrinsics=matrix, world_from_camera=pose, width=width, height=height)
+                for matrix, pose in zip(intrinsics, world_from_camera)
+            ]
+        )
         rollout = self.model.generate(images, instruction, rig=rig, seed=seed, **self.options, **options)
         self.advance()
         return rollout
@@ -102,11 +107,17 @@ def table(result: dict) -> str:
         ("direction error, mean", _interval(result["direction_error_deg"], "°"), "a random direction: 90°"),
         ("final position error, median", _value(result["final_error_mm"]["median"], " mm"), ""),
         ("orientation error, median", _value(result["orientation_error_deg"]["median"], "°"), ""),
-        ("video of the plan, PSNR against the expert's", _value((result["video_psnr_db"] or {}).get("mean"), " dB"), ""),
+        (
+            "video of the plan, PSNR against the expert's",
+            _value((result["video_psnr_db"] or {}).get("mean"), " dB"),
+            "",
+        ),
     ]
     if "a2v_psnr_db" in result:
         still = _interval(result["a2v_repeat_first_frame_psnr_db"], " dB")
-        rows.append(("video of given actions, PSNR", _interval(result["a2v_psnr_db"], " dB"), f"first frame repeated: {still}"))
+        rows.append(
+            ("video of given actions, PSNR", _interval(result["a2v_psnr_db"], " dB"), f"first frame repeated: {still}")
+        )
     rows.append(("time of one prediction, median", _value(result["seconds_per_prediction"]["median"], " s", 2), ""))
     title = "{model} on {scene}, {episodes} scenes of domain {domain}, seed {seed}; 95 % intervals".format_map(result)
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

@@ -20,11 +20,22 @@ def configure(parser: Parser) -> None:
     add("--videos", nargs="+", metavar="FILE", help="video of every view (v2a, instead of --images)")
     add("--rig", type=Path, required=True, metavar="FILE", help="rig.json: the cameras of the pictures")
     add("--prompt", default="", help="the instruction")
-    add("--task", choices=("i2va", "a2v", "v2a", "i2v"), default="i2va", help="plan (default), simulate, label, plain video")
+    add(
+        "--task",
+        choices=("i2va", "a2v", "v2a", "i2v"),
+        default="i2va",
+        help="plan (default), simulate, label, plain video",
+    )
     add("--actions", type=Path, metavar="FILE", help="trajectory to simulate (a2v)")
     add("--first-action", type=number, nargs=7, metavar=ACTION, help="where the gripper is in the pictures [m, rad]")
     add("--frames", type=whole_number(1), metavar="N", help="4k + 1; default: of the actions or videos, or the model's")
-    add("--seed", type=whole_number(0, 2**64 - 1), default=0, metavar="N", help="equal seeds give equal results; default: 0")
+    add(
+        "--seed",
+        type=whole_number(0, 2**64 - 1),
+        default=0,
+        metavar="N",
+        help="equal seeds give equal results; default: 0",
+    )
     add("--scene", type=Path, metavar="FILE", help="scene.json: the truth to compare with")
     add_out(parser, "for videos, trajectory, contact sheet and report")
     add_model_options(parser)

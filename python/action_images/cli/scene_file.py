@@ -34,7 +34,9 @@ def read_scene(path: Path) -> KnownScene:
         raise FormatError(f"[cli::read_scene] {path}: expected format action-images-scene, got another")
     blocks, target = scene.get("blocks"), scene.get("target")
     if not isinstance(blocks, list) or not all(_is_block(block) for block in blocks):
-        raise FormatError(f"[cli::read_scene] {path}: blocks: expected color, center (3,) and goal (3,) of each, got others")
+        raise FormatError(
+            f"[cli::read_scene] {path}: blocks: expected color, center (3,) and goal (3,) of each, got others"
+        )
     if target not in [block["color"] for block in blocks]:
         raise FormatError(f"[cli::read_scene] {path}: target: expected the color of a block, got {target!r}")
     return KnownScene(blocks, target)
@@ -53,8 +55,10 @@ def ending(actions: np.ndarray, block: dict | None) -> str:
 
 
 def _is_block(block: object) -> bool:
-    return isinstance(block, dict) and isinstance(block.get("color"), str) and all(
-        _is_position(block.get(name)) for name in ("center", "goal")
+    return (
+        isinstance(block, dict)
+        and isinstance(block.get("color"), str)
+        and all(_is_position(block.get(name)) for name in ("center", "goal"))
     )
 
 

@@ -25,10 +25,22 @@ def configure(parser: Parser) -> None:
     add("--data", type=Path, metavar="DIR", help="clips to train on; default: rendered into OUT/data first")
     add("--validation", type=Path, metavar="DIR", help="clips that are never trained on")
     add_out(parser, "for checkpoint, log and model", required=False)
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="change the config: optimizer.learning_rate=1e-3")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the config: optimizer.learning_rate=1e-3",
+    )
     add("--episodes", type=whole_number(1), default=24000, metavar="N", help="to render; default: %(default)s")
     add("--validation-episodes", type=whole_number(0), default=512, metavar="N", help="to render; default: %(default)s")
-    add("--processes", type=whole_number(1, 256), default=_cores(), metavar="N", help="that render; default: one per core")
+    add(
+        "--processes",
+        type=whole_number(1, 256),
+        default=_cores(),
+        metavar="N",
+        help="that render; default: one per core",
+    )
     add_threads(parser)
     add("--print-config", action="store_true", help="print the config and do nothing")
     add_quiet(parser)

@@ -38,7 +38,9 @@ def evaluate_videos(
     """
     if episodes < 1 or seed < 0 or frames < 2:
         got = f"{episodes}, {seed} and {frames}"
-        raise ValueError(f"[simulation::evaluate_videos] episodes, seed, frames: expected at least 1, 0 and 2, got {got}")
+        raise ValueError(
+            f"[simulation::evaluate_videos] episodes, seed, frames: expected at least 1, 0 and 2, got {got}"
+        )
     simulated, repeated = [], []
     with TabletopScene(height, width, views) as tabletop, progress_bar(progress, episodes) as advance:
         for index in range(episodes):
