@@ -122,7 +122,8 @@ def decode(
 ) -> Decoded:
     """Actions from action images (V, T, H, W, 3), uint8 or floating point in [0, 1].
 
-    min_confidence: frames below it are undecodable. fill: interpolate those, else NaN. depth: of the position along the camera's axis [m], for one view.
+    min_confidence: frames below it are undecodable. fill: interpolate those, else NaN.
+    depth: of the position along the camera's axis [m], for one view.
     Raises ShapeError for other shapes, ValueError if pixels are not in [0, 1] or one view comes without depth.
     """
 
