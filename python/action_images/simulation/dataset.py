@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait
@@ -144,6 +145,7 @@ def watch(workers: list, rendered, advance: Callable[[int], object]) -> None:
 def work(jobs: list[tuple], rendered) -> None:
     """The life of one worker: Ctrl-C is the parent's, which then ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception, so that a file begun is removed
     os.environ.setdefault("LP_NUM_THREADS", "1")  # the software renderer would start a thread per core in each
 
     def advance(count: int) -> None:
