@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share: a tiny random world model, a scene for it, and the command line run inside the test's process."""
 
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +46,28 @@ def command_line(capsys):
             code = stopped.code or 0
         shown = capsys.readouterr()
         return SimpleNamespace(code=code, out=shown.out, err=shown.err)
+
+    return run
+
+
+@pytest.fixture
+def interrupted():
+    """Runs `action-images ARGUMENTS` in a process of its own, presses Ctrl-C at its first step; returns .code, .out, .err."""
+
+    def listen_to_ctrl_c():  # a shell that runs us in the background has it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "action_images", *(str(argument) for argument in arguments)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen_to_ctrl_c
+        )
+        for line in process.stderr:
+            if line.startswith("step "):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        return SimpleNamespace(code=process.returncode, out=out, err=err)
 
     return run
 

@@ -3,9 +3,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -96,16 +93,9 @@ def test_python_and_the_command_line_make_the_same_rollout(command_line, given, 
     assert np.array_equal(aim.load_trajectory(tmp_path / "trajectory.csv"), rollout.actions)
 
 
-def test_ctrl_c_stops_a_generation_and_leaves_nothing(given, tmp_path):
-    command = [sys.executable, "-m", "action_images", "generate", *given, "--prompt", "reach", "--steps", "10000"]
-    command += ["--frames", "81", "--out", tmp_path / "out"]
-    process = subprocess.Popen(
-        [str(part) for part in command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def test_ctrl_c_stops_a_generation_and_leaves_nothing(interrupted, given, tmp_path):
+    result = interrupted(
+        "generate", *given, "--prompt", "reach", "--steps", 10000, "--frames", 81, "--out", tmp_path / "out"
     )
-    for line in process.stderr:  # lines of progress: the generation runs
-        if line.startswith("step "):
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and out == "" and err.endswith("action-images: stopped by Ctrl-C\n")
-    assert "Traceback" not in err and os.listdir(tmp_path) == []
+    assert result.code == 130 and result.out == "" and result.err.endswith("action-images: stopped by Ctrl-C\n")
+    assert "Traceback" not in result.err and os.listdir(tmp_path) == []

@@ -4,9 +4,6 @@
 import importlib.util
 import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -153,29 +150,11 @@ def test_a_listener_that_is_interrupted_stops_and_saves(clips, tmp_path):
     assert (tmp_path / "checkpoint.safetensors").exists()
 
 
-def test_ctrl_c_saves_and_exits_with_130(recipe, clips, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "action_images",
-        "train",
-        "--config",
-        recipe,
-        "--data",
-        clips,
-        "--out",
-        tmp_path / "out",
-    ]
-    command += ["--set", "phases.1.steps=1000000"]
-    process = subprocess.Popen(
-        [str(part) for part in command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def test_ctrl_c_saves_and_exits_with_130(interrupted, recipe, clips, tmp_path):
+    result = interrupted(
+        "train", "--config", recipe, "--data", clips, "--out", tmp_path / "out", "--set", "phases.1.steps=1000000"
     )
-    for line in process.stderr:
-        if line.startswith("step "):
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "saved; the same command goes on" in out and "Traceback" not in err
+    assert result.code == 130 and "saved; the same command goes on" in result.out and "Traceback" not in result.err
     assert "checkpoint.safetensors" in os.listdir(tmp_path / "out")
 
 
