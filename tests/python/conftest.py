@@ -8,13 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-try:
-    # OSMesa, which the simulation renders with, brings an LLVM of its own; triton, which the oracle packages import, has
-    # another one linked in and crashes when it is loaded second.
-    import triton  # noqa: F401
-except ImportError:
-    pass
-
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):

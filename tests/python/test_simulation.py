@@ -281,3 +281,15 @@ def test_without_mujoco_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "mujoco", None)
     with pytest.raises(ImportError, match=r"pip install action-images\[simulation\]"):
         sim.TabletopScene()
+
+
+def test_triton_can_be_imported_after_a_picture_was_rendered():
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("triton is not installed")
+    code = (
+        "from action_images.simulation import TabletopScene, sample_scene\n"
+        "with TabletopScene(16, 16, 1) as tabletop:\n"
+        "    tabletop.render_episode(sample_scene('eval', 3, views=1), frames=2)\n"
+        "import triton"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
