@@ -14,7 +14,7 @@ import numpy as np
 
 from ..progress import progress_bar
 from .motion import matrix_from_euler, rotation_angle
-from .scene import SCENE, sample_scene
+from .scene import SCENE, Scene, sample_scene
 from .tabletop import Episode, TabletopScene
 
 RADII_MM = (20, 25, 30)
@@ -76,10 +76,15 @@ def evaluate(
     outcomes = []
     with TabletopScene(height, width, views) as tabletop, progress_bar(progress, episodes) as advance:
         for index in range(episodes):
-            scene = sample_scene("eval", seed * 1_000_000 + index, views=views, aspect=width / height)
+            scene = evaluation_scene(seed, index, views=views, aspect=width / height)
             outcomes.append(run(predict, tabletop.render_episode(scene, frames=frames)))
             advance(1)
     return {**summary(outcomes), "episodes": episodes, "seed": seed, "domain": "eval", "scene": SCENE}
+
+
+def evaluation_scene(seed: int, index: int, *, views: int, aspect: float) -> Scene:
+    """The scene of one episode of an evaluation: number seed * 1 000 000 + index of the domain "eval"."""
+    return sample_scene("eval", seed * 1_000_000 + index, views=views, aspect=aspect)
 
 
 def run(predict: Predict, truth: Episode) -> Outcome:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..progress import progress_bar
-from .evaluation import bootstrap_interval, video_psnr
-from .scene import sample_scene
+from .evaluation import bootstrap_interval, evaluation_scene, video_psnr
 from .tabletop import TabletopScene
 
 Simulate = Callable[[list[np.ndarray], str, np.ndarray, np.ndarray, int, np.ndarray], np.ndarray]
@@ -44,7 +43,7 @@ def evaluate_videos(
     simulated, repeated = [], []
     with TabletopScene(height, width, views) as tabletop, progress_bar(progress, episodes) as advance:
         for index in range(episodes):
-            scene = sample_scene("eval", seed * 1_000_000 + index, views=views, aspect=width / height)
+            scene = evaluation_scene(seed, index, views=views, aspect=width / height)
             truth = tabletop.render_episode(scene, frames=frames)
             images = [view[0].copy() for view in truth.video]
             cameras = (truth.intrinsics, truth.world_from_camera)
