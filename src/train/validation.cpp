@@ -7,19 +7,12 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include <action_images/codec/decode.hpp>
+#include <action_images/tensor/array.hpp>
 #include <action_images/world/conditioning.hpp>
 #include <action_images/world/sampling.hpp>
 
 namespace action_images {
 namespace {
-
-// Action images of every view of one clip, as pixels. @return uint8 [V, T, H, W, 3]
-at::Tensor action_pixels(const at::Tensor& latents, const Packing& packing, const VideoVae& vae) {
-  std::vector<at::Tensor> views;
-  for (const std::int64_t view : packing.views()) views.push_back(packing.segment(latents, view, Stream::action)[0]);
-  return pixels_from_normalized(vae.decode(at::stack(views)));
-}
 
 struct PlanErrors {
   std::vector<double> last_mm;
@@ -58,14 +51,9 @@ nlohmann::json validate_plans(const WorldNetwork& network, const VideoVae& vae, 
 
   PlanErrors errors;
   for (const std::int64_t clip : indices) {
-    const at::Tensor pixels = action_pixels(latents.narrow(0, clip, 1), inputs.packing, vae);
-    const ImagesView<const std::uint8_t> images{pixels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(pixels.size(0)),
-                                                static_cast<std::size_t>(pixels.size(1)),
-                                                static_cast<std::size_t>(pixels.size(2)),
-                                                static_cast<std::size_t>(pixels.size(3))};
-    const DecodeOptions options{.convention = config.codec.convention, .sigma = config.codec.sigma,
-                                .axis_length = config.codec.axis_length};
-    compare(decode(images, data.rig(clip), options).actions, data.trajectory(clip), errors);
+    const at::Tensor pixels = decode_stream(latents.narrow(0, clip, 1), inputs.packing, Stream::action, vae);
+    const Decoded plan = decode(images_view<std::uint8_t>(pixels), data.rig(clip), decode_options(config));
+    compare(plan.actions, data.trajectory(clip), errors);
   }
   const double count = static_cast<double>(indices.size());
   const auto within = std::count_if(errors.last_mm.begin(), errors.last_mm.end(), [](double mm) { return mm <= 25.0; });

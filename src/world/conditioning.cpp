@@ -34,6 +34,16 @@ at::Tensor encode_actions(const Trajectory& actions, const Rig& rig, const World
   return vae.encode(draw_actions(actions, rig, config));
 }
 
+DecodeOptions decode_options(const WorldConfig& config) {
+  return {.convention = config.codec.convention, .sigma = config.codec.sigma, .axis_length = config.codec.axis_length};
+}
+
+at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae) {
+  std::vector<at::Tensor> segments;
+  for (const std::int64_t view : packing.views()) segments.push_back(packing.segment(latents, view, stream)[0]);
+  return pixels_from_normalized(vae.decode(at::stack(segments)));
+}
+
 at::Tensor encode_cameras(const Rig& rig, const WorldConfig& config, const VideoVae& vae) {
   const auto rays = plucker<float>(rig.relative_to_first());
   const auto views = static_cast<std::int64_t>(rig.size());

@@ -148,19 +148,8 @@ at::Tensor Generation::sample() const {
   return sample_latents(model_.network(), inputs_, options);
 }
 
-at::Tensor Generation::decode_stream(const at::Tensor& latents, Stream stream) const {
-  std::vector<at::Tensor> segments;
-  for (const std::int64_t view : inputs_.packing.views()) {
-    segments.push_back(inputs_.packing.segment(latents, view, stream)[0]);
-  }
-  return pixels_from_normalized(model_.vae().decode(at::stack(segments)));
-}
-
 void Generation::read_actions(Rollout& rollout) const {
-  const DecodeOptions options{.convention = config_.codec.convention,
-                              .sigma = config_.codec.sigma,
-                              .axis_length = config_.codec.axis_length};
-  Decoded decoded = decode(rollout.action_images, rig_, options);
+  Decoded decoded = decode(rollout.action_images, rig_, decode_options(config_));
   rollout.actions = std::move(decoded.actions);
   rollout.points = std::move(decoded.points);
   rollout.confidence = std::move(decoded.confidence);
@@ -191,10 +180,11 @@ Rollout Generation::run() {
   timings_["sample"] = watch.lap();
 
   const bool video_given = options_.task == Task::v2a;
-  const at::Tensor video = video_given ? pictures_ : decode_stream(latents, Stream::video);
+  const auto generated = [&](Stream stream) { return decode_stream(latents, inputs_.packing, stream, model_.vae()); };
+  const at::Tensor video = video_given ? pictures_ : generated(Stream::video);
   const auto shape = video.sizes();
   at::Tensor actions = at::empty({shape[0], 0, shape[2], shape[3], 3}, at::kByte);
-  if (inputs_.packing.has_actions()) actions = drawn_.defined() ? drawn_ : decode_stream(latents, Stream::action);
+  if (inputs_.packing.has_actions()) actions = drawn_.defined() ? drawn_ : generated(Stream::action);
   Rollout rollout{.task = options_.task,
                   .prompt = prompt_,
                   .rig = rig_,

@@ -24,7 +24,6 @@ class Generation {
   void encode_known_actions();
   TokenizedText tokenize(const std::string& text) const;
   at::Tensor sample() const;
-  at::Tensor decode_stream(const at::Tensor& latents, Stream stream) const;
   void read_actions(Rollout& rollout) const;
   nlohmann::json settings() const;
 

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <action_images/codec/array.hpp>
+#include <action_images/codec/decode.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/vae/video_vae.hpp>
 #include <action_images/world/config.hpp>
@@ -21,6 +22,13 @@ at::Tensor draw_actions(const Trajectory& actions, const Rig& rig, const WorldCo
 
 /// Latents of the action images of a trajectory, drawn as the config says. @return [V, C, T_l, h, w]
 at::Tensor encode_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config, const VideoVae& vae);
+
+/// How action images that follow the config are read.
+DecodeOptions decode_options(const WorldConfig& config);
+
+/// The pictures of one stream of every view of a packed sequence. @param latents [1, C, T, h, w]
+/// @return uint8 [V, T, H, W, 3]
+at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae);
 
 /// Camera conditioning: the Pluecker rays of the rig relative to its first view, direction and moment / moment_scale each
 /// encoded as a still picture by the VAE, joined on channels. Spec of the release: ReCamMaster-like conditioning.
