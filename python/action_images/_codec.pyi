@@ -22,33 +22,74 @@ class FormatError(ValueError):
 class NumericalError(ValueError):
     """A computation has no usable result."""
 
-class Camera:
-    """Calibrated pinhole camera without distortion, and its picture size.
+_Axes = Literal["opencv", "opengl", "blender", "pytorch3d", "ros"]
+_Lens = Literal["none", "brown_conrady", "fisheye"]
 
-    intrinsics (3, 3) [px]; world_from_camera (4, 4), rigid [m]; the camera looks along +z, x right, y down; the centre
-    of the top-left pixel is (0.5, 0.5). Negative focal lengths are allowed. Raises ValueError for other matrices.
+class Camera:
+    """Calibrated camera, pinhole or with a distorting lens, and its picture size.
+
+    intrinsics (3, 3) [px]; world_from_camera (4, 4), rigid [m], in the named axes: opencv (x right, y down, z forward),
+    opengl and blender (x right, y up, z backward), pytorch3d (x left, y up, z forward), ros (x forward, y left, z up).
+    The centre of the top-left pixel is (0.5, 0.5). Negative focal lengths are allowed. `distortion` has OpenCV's
+    coefficients: of brown_conrady k1 k2 p1 p2 [k3 [k4 k5 k6]], of fisheye k1 k2 k3 k4. Raises ValueError for others.
     """
 
-    def __init__(self, *, intrinsics: ArrayLike, world_from_camera: ArrayLike, width: int, height: int) -> None: ...
+    def __init__(
+        self,
+        *,
+        intrinsics: ArrayLike,
+        world_from_camera: ArrayLike,
+        width: int,
+        height: int,
+        axes: _Axes = "opencv",
+        lens: _Lens = "none",
+        distortion: Sequence[float] = (),
+    ) -> None: ...
+    @staticmethod
+    def from_opencv(
+        K: ArrayLike,
+        R_camera_from_world: ArrayLike,
+        t: ArrayLike,
+        *,
+        width: int,
+        height: int,
+        lens: _Lens = "none",
+        distortion: Sequence[float] = (),
+    ) -> Camera:
+        """A camera of x_in_camera = R x_in_world + t, as OpenCV, COLMAP and VGGT write extrinsics."""
     @property
     def intrinsics(self) -> NDArray[np.float64]: ...
     @property
-    def world_from_camera(self) -> NDArray[np.float64]: ...
+    def world_from_camera(self) -> NDArray[np.float64]:
+        """(4, 4), in OpenCV's axes [m]."""
+    @property
+    def camera_from_world(self) -> NDArray[np.float64]: ...
     @property
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def lens(self) -> str: ...
+    @property
+    def distortion(self) -> list[float]: ...
+    def pose(self, axes: _Axes = "opencv") -> NDArray[np.float64]:
+        """world_from_camera (4, 4) in the named axes [m]."""
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Pixels (N, 2) of world points (N, 3) [m]; NaN for points that are not in front of the camera."""
+        """Pixels (N, 2) of world points (N, 3) [m]; NaN for points that the camera cannot see, such as those behind."""
     def rays(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        """Unit directions (N, 3) in world axes of the rays through pixels (N, 2)."""
+        """Unit directions (N, 3) in world axes of the rays through pixels (N, 2); NaN where the lens shows nothing."""
+    def mirrored(self) -> Camera:
+        """The same camera with both focal lengths negated and its axes turned half round the line of sight."""
     def center_crop_resize(self, height: int, width: int) -> Camera:
         """Camera of the pictures after a centre crop to the aspect ratio of (height, width) and a resize to it."""
 
 class Rig:
-    """V >= 1 calibrated views of one scene with pictures of one size."""
+    """V >= 1 calibrated views of one scene with pictures of one size.
 
-    def __init__(self, cameras: Sequence[Camera]) -> None: ...
+    One camera for every view, or a list of T of them for a view that moves. `rig[view]` is the camera of the first frame.
+    """
+
+    def __init__(self, cameras: Sequence[Union[Camera, Sequence[Camera]]]) -> None: ...
     @staticmethod
     def load(path: _Path) -> Rig:
         """Reads a rig file (JSON). Raises FormatError naming the field that is wrong."""
@@ -57,18 +98,29 @@ class Rig:
     def __len__(self) -> int: ...
     def __getitem__(self, view: int) -> Camera: ...
     def __iter__(self) -> Iterator[Camera]: ...
+    def camera(self, view: int, time: int = 0) -> Camera:
+        """Camera of a view at a frame; a rig that does not move has it at every frame."""
     @property
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
     @property
+    def frames(self) -> int:
+        """T if a camera moves, else 1."""
+    @property
+    def is_moving(self) -> bool: ...
+    @property
     def intrinsics(self) -> NDArray[np.float64]:
-        """(V, 3, 3) [px]"""
+        """(V, 3, 3), or (V, T, 3, 3) if the rig moves [px]"""
     @property
     def world_from_camera(self) -> NDArray[np.float64]:
-        """(V, 4, 4) [m]"""
+        """(V, 4, 4), or (V, T, 4, 4) if the rig moves [m]"""
+    def clip(self, first: int, count: int) -> Rig:
+        """The rig of `count` frames from `first` on; one that does not move as it is."""
     def relative_to_first(self) -> Rig:
-        """The same cameras in the frame of the first one."""
+        """The same cameras in the frame of the first one: poses inv(E_0) E."""
+    def mirrored(self) -> Rig:
+        """Every camera after Camera.mirrored."""
     def center_crop_resize(self, height: int, width: int) -> Rig:
         """Every camera after Camera.center_crop_resize."""
 
@@ -127,8 +179,14 @@ def decode(
     Raises ShapeError for other shapes, ValueError if pixels are not in [0, 1] or one view comes without depth.
     """
 
-def plucker(rig: Rig) -> NDArray[np.float32]:
-    """Rays of all pixel centres (V, H, W, 6): unit direction d, moment o x d, in world axes."""
+def plucker(
+    rig: Rig, *, moment_scale: float = 1.0, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Rays of all pixel centres (V, H, W, 6), or (V, T, H, W, 6) if the rig moves, in world axes.
+
+    Unit direction d, then moment o x d times `moment_scale` [m]; the released model takes 1/3 of the moments, and the
+    rays of `rig.relative_to_first()`. out: a C-contiguous float32 array of that shape to write into and return.
+    """
 
 def action_points(actions: ArrayLike, axis_length: float = 0.1) -> NDArray[np.float64]:
     """Points (T, 3, 3) of actions (T, 7): position p, normal p + l R (-e_z), up p + l R e_x [m]."""

@@ -45,6 +45,7 @@ at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stre
 }
 
 at::Tensor encode_cameras(const Rig& rig, const WorldConfig& config, const VideoVae& vae) {
+  check(!rig.is_moving(), "world::encode_cameras", "rig", "cameras that stand still", "cameras that move");
   const auto rays = plucker<float>(rig.relative_to_first());
   const auto views = static_cast<std::int64_t>(rig.size());
   const at::Tensor maps = at::from_blob(const_cast<float*>(rays.data()), {views, rig.height(), rig.width(), 6}, at::kFloat)

@@ -29,13 +29,40 @@ TEST_CASE("Plücker rays are those of the pixel centres, with moments o x d") {
     const Rig rig = test::rig_around(2, 16, mirror);
     const auto rays = plucker<double>(rig);
     CHECK(rays.shape(0) == 2);
-    CHECK(rays.shape(3) == 6);
+    CHECK(rays.shape(4) == 6);
     for (std::size_t view = 0; view < 2; ++view) {
-      const Ray ray = rig[view].ray({5.5, 3.5});
-      const Eigen::Map<const Eigen::Vector3d> direction(&rays(view, 3, 5, 0));
-      const Eigen::Map<const Eigen::Vector3d> moment(&rays(view, 3, 5, 3));
+      const Ray ray = rig[view].ray({5.5, 3.5}).value();
+      const Eigen::Map<const Eigen::Vector3d> direction(&rays(view, 0, 3, 5, 0));
+      const Eigen::Map<const Eigen::Vector3d> moment(&rays(view, 0, 3, 5, 3));
       CHECK((direction - ray.direction).norm() < 1e-12);
       CHECK((moment - ray.origin.cross(ray.direction)).norm() < 1e-12);
     }
   }
+}
+
+TEST_CASE("a rig that moves has a camera for every view and frame; a view may stand still in it") {
+  const std::vector<Camera> moving{test::camera_around(0.0, 16), test::camera_around(0.1, 16),
+                                   test::camera_around(0.2, 16)};
+  const Rig rig = Rig::moving({moving, {test::camera_around(1.0, 16)}});
+  CHECK(rig.size() == 2);
+  CHECK(rig.frames() == 3);
+  CHECK(rig.camera(0, 2).center() == moving[2].center());
+  CHECK(rig.camera(1, 2).center() == rig[1].center());
+  CHECK(rig.clip(1, 2).frames() == 2);
+  CHECK(rig.clip(1, 2)[0].center() == moving[1].center());
+  CHECK_FALSE(rig.clip(1, 1).is_moving());
+  CHECK(rig.relative_to_first().camera(0, 0).center().norm() < 1e-12);
+  CHECK(plucker(rig).shape(1) == 3);
+  CHECK_THROWS_WITH_AS(Rig::moving({moving, {moving[0], moving[1]}}),
+                       "[codec::Rig] cameras: expected 1 or 3 for every view, as for another view, got 2", ValueError);
+  CHECK_THROWS_WITH_AS(rig.clip(2, 2), "[codec::Rig::clip] first, count: expected frames within 0..3, got 2, 2",
+                       ValueError);
+}
+
+TEST_CASE("float32 poses of large error are still a rig relative to the first") {
+  Eigen::Matrix4d pose = test::camera_around(0.3, 16).world_from_camera().matrix();
+  pose.topLeftCorner<3, 3>() *= 1.0 + 4e-5;
+  const Camera first = test::camera_around(0.1, 16).moved_to(pose);
+  pose.topLeftCorner<3, 3>() *= 1.0 - 8e-5;
+  CHECK_NOTHROW(Rig({first, first.moved_to(pose)}).relative_to_first());
 }

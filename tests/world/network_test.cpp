@@ -109,7 +109,7 @@ TEST_CASE("resized pictures keep points where their cameras see them") {
   const at::Tensor grid = at::arange(target, at::kDouble) + 0.5;
   const double total = resized.sum().item<double>();
   const Eigen::Vector2d centroid((resized.sum(0) * grid).sum().item<double>() / total, (resized.sum(1) * grid).sum().item<double>() / total);
-  const Eigen::Vector3d point = rig[0].point_at_depth({u, v}, 1.0);
+  const Eigen::Vector3d point = rig[0].point_at_depth({u, v}, 1.0).value();
   CHECK((rig.center_crop_resize(target, target)[0].project(point).value() - centroid).norm() < 0.02);
 }
 

@@ -146,7 +146,9 @@ inline std::optional<PointsReading> read_points_from_one_view(const PictureReadi
     pixels[i] = view.peaks[i]->index;
     confidence = std::min(confidence, view.peaks[i]->score);
   }
-  return PointsReading{points_from_one_view(pixels, camera, *options.depth, options.axis_length), confidence};
+  const auto points = points_from_one_view(pixels, camera, *options.depth, options.axis_length);
+  if (!points) return std::nullopt;
+  return PointsReading{*points, confidence};
 }
 
 inline FrameReading read_frame(const std::vector<PictureReading>& views, const Rig& rig, double sigma,
@@ -197,6 +199,7 @@ inline void check_decode(const std::array<std::size_t, 5>& shape, const Rig& rig
                                             static_cast<std::size_t>(rig.width()), 3};
   check_shape(shape == expected, "codec::decode", "images",
               text_of('(', expected[0], ", T, ", expected[2], ", ", expected[3], ", 3)"), shape);
+  check_frames(rig, shape[1], "codec::decode");
   check_drawing(sigma_of(options.sigma, rig), options.axis_length, "codec::decode");
   check(rig.size() > 1 || options.depth.has_value(), "codec::decode", "rig",
         "at least two views, or one view and a depth", "one view and no depth");
@@ -225,7 +228,7 @@ Decoded decode(const ImagesView<const Pixel>& images, const Rig& rig, const Deco
       const ImagesView<const Pixel> picture{images.frame(view, time), 1, 1, images.height, images.width};
       views.push_back(detail::read_picture(picture, sigma, layout));
     }
-    frames.push_back(detail::read_frame(views, rig, sigma, options));
+    frames.push_back(detail::read_frame(views, rig.is_moving() ? rig.clip(time, 1) : rig, sigma, options));
   }
   return detail::collect(frames, options);
 }

@@ -117,6 +117,7 @@ void encode_into(const Trajectory& actions, const Rig& rig, const ImagesView<Pix
   const double sigma = sigma_of(options.sigma, rig);
   check_drawing(sigma, options.axis_length, "codec::encode");
   check_trajectory(actions, "codec::encode");
+  check_frames(rig, actions.size(), "codec::encode");
   const ImagesView<Pixel> expected{images.data, rig.size(), actions.size(), static_cast<std::size_t>(rig.height()),
                                    static_cast<std::size_t>(rig.width())};
   check_shape(images.shape() == expected.shape(), "codec::encode", "out", shape_text(expected.shape()), images.shape());
@@ -124,7 +125,8 @@ void encode_into(const Trajectory& actions, const Rig& rig, const ImagesView<Pix
     const ActionPoints points = points_of(actions[time], options.axis_length);
     for (std::size_t view = 0; view < rig.size(); ++view) {
       const ImagesView<Pixel> picture{images.frame(view, time), 1, 1, images.height, images.width};
-      draw_action_image(project_points(points, rig[view]), actions[time].openness, options.convention, sigma, picture);
+      draw_action_image(project_points(points, rig.camera(view, time)), actions[time].openness, options.convention,
+                        sigma, picture);
     }
   }
 }

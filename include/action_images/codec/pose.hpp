@@ -62,17 +62,19 @@ inline std::array<Eigen::Vector3d, 2> at_distance(const Ray& ray, const Eigen::V
 /// chosen nearest to a right angle. Seen from far away the pose and its mirror image along the axis look alike; then
 /// the choice between them is not reliable.
 /// @param pixels  by PointIndex [px].   @param depth  of the position along the camera's axis [m].
-inline ActionPoints points_from_one_view(const std::array<Eigen::Vector2d, 3>& pixels, const Camera& camera,
-                                         double depth, double axis_length) {
+/// @return nullopt if the lens shows nothing at one of the pixels.
+inline std::optional<ActionPoints> points_from_one_view(const std::array<Eigen::Vector2d, 3>& pixels,
+                                                        const Camera& camera, double depth, double axis_length) {
+  const auto position = camera.point_at_depth(pixels[position_point], depth);
+  const auto normal_ray = camera.ray(pixels[normal_point]);
+  const auto up_ray = camera.ray(pixels[up_point]);
+  if (!position || !normal_ray || !up_ray) return std::nullopt;
   ActionPoints best;
-  best.col(position_point) = camera.point_at_depth(pixels[position_point], depth);
-  const Eigen::Vector3d position = best.col(position_point);
-  const auto normals = detail::at_distance(camera.ray(pixels[normal_point]), position, axis_length);
-  const auto ups = detail::at_distance(camera.ray(pixels[up_point]), position, axis_length);
+  best.col(position_point) = *position;
   double smallest = std::numeric_limits<double>::infinity();
-  for (const Eigen::Vector3d& normal : normals) {
-    for (const Eigen::Vector3d& up : ups) {
-      const double dot = std::abs((normal - position).dot(up - position));
+  for (const Eigen::Vector3d& normal : detail::at_distance(*normal_ray, *position, axis_length)) {
+    for (const Eigen::Vector3d& up : detail::at_distance(*up_ray, *position, axis_length)) {
+      const double dot = std::abs((normal - *position).dot(up - *position));
       if (dot >= smallest) continue;
       smallest = dot;
       best.col(normal_point) = normal;

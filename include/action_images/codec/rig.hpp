@@ -1,39 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 #include <vector>
+
+#include <Eigen/SVD>
 
 #include <action_images/codec/camera.hpp>
 #include <action_images/core/check.hpp>
 
 namespace action_images {
 
-/// V >= 1 calibrated views of one scene whose pictures have one size.
+namespace detail {
+
+/// The rotation nearest to a matrix that is nearly one; a matrix that is one to 1e-9 is kept as it is.
+inline Eigen::Matrix3d nearest_rotation(const Eigen::Matrix3d& matrix) {
+  if ((matrix.transpose() * matrix).isIdentity(1e-9)) return matrix;
+  const Eigen::JacobiSVD<Eigen::Matrix3d> svd(matrix, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  return svd.matrixU() * svd.matrixV().transpose();
+}
+
+}  // namespace detail
+
+/// V >= 1 calibrated views of one scene whose pictures have one size. Cameras either stand still for a whole clip or
+/// move: then there is one for every view and frame (wrist-mounted cameras, camera-controlled generation).
 class Rig {
  public:
-  /// @throws ValueError if there is no camera or the cameras' picture sizes differ.
-  explicit Rig(std::vector<Camera> cameras) : cameras_(std::move(cameras)) {
-    check(!cameras_.empty(), "codec::Rig", "cameras", "at least one", "none");
-    for (const Camera& camera : cameras_) {
-      check(camera.width() == width() && camera.height() == height(), "codec::Rig", "cameras",
-            text_of("equal sizes ", width(), " x ", height()), text_of(camera.width(), " x ", camera.height()));
+  static constexpr std::size_t max_frames = 1 << 20;  ///< of a moving rig
+
+  /// Cameras that do not move, one for every view.
+  /// @throws ValueError if there is none or the cameras' picture sizes differ.
+  explicit Rig(std::vector<Camera> cameras) : views_(cameras.size()), cameras_(std::move(cameras)) { check_cameras(); }
+
+  /// A rig that moves: T cameras of every view that moves, one of a view that does not.
+  /// @throws ValueError if a view has none, two views move for different T, or the picture sizes differ.
+  static Rig moving(const std::vector<std::vector<Camera>>& views) {
+    std::size_t frames = 1;
+    for (const auto& view : views) {
+      check(!view.empty(), "codec::Rig", "cameras", "at least one for every view", "none");
+      frames = std::max(frames, view.size());
     }
+    std::vector<Camera> cameras;
+    for (const auto& view : views) {
+      const bool fits = view.size() == 1 || view.size() == frames;
+      check(fits, "codec::Rig", "cameras", text_of("1 or ", frames, " for every view, as for another view"),
+            view.size());
+      for (std::size_t time = 0; time < frames; ++time) cameras.push_back(view[view.size() == 1 ? 0 : time]);
+    }
+    Rig rig(std::move(cameras));
+    rig.views_ = views.size();
+    rig.frames_ = frames;
+    check(frames <= max_frames, "codec::Rig", "cameras", text_of("at most ", max_frames, " frames"), frames);
+    return rig;
   }
 
-  std::size_t size() const { return cameras_.size(); }
+  std::size_t size() const { return views_; }     ///< V
+  std::size_t frames() const { return frames_; }  ///< T if a camera moves, else 1
+  bool is_moving() const { return frames_ > 1; }
   int width() const { return cameras_.front().width(); }
   int height() const { return cameras_.front().height(); }
-  const Camera& operator[](std::size_t view) const { return cameras_[view]; }
+
+  /// Camera of a view at a frame; a rig that does not move has it at every frame.
+  const Camera& camera(std::size_t view, std::size_t time) const {
+    return cameras_[view * frames_ + (is_moving() ? time : 0)];
+  }
+  /// Camera of a view at the first frame.
+  const Camera& operator[](std::size_t view) const { return cameras_[view * frames_]; }
+
+  /// All cameras, those of the first view first: V, or V T if the rig moves.
   auto begin() const { return cameras_.begin(); }
   auto end() const { return cameras_.end(); }
 
-  /// The same cameras in the frame of the first one: poses inv(E_0) E_v, so the first pose is the identity.
+  /// The rig of `count` frames from `first` on; one that does not move is returned as it is.
+  /// @throws ValueError if there are not so many frames, or count is 0.
+  Rig clip(std::size_t first, std::size_t count) const {
+    if (!is_moving()) return *this;
+    check(count > 0 && first < frames_ && count <= frames_ - first, "codec::Rig::clip", "first, count",
+          text_of("frames within 0..", frames_), text_of(first, ", ", count));
+    std::vector<std::vector<Camera>> views(views_);
+    for (std::size_t view = 0; view < views_; ++view) {
+      const auto begin = cameras_.begin() + static_cast<std::ptrdiff_t>(view * frames_ + first);
+      views[view].assign(begin, begin + static_cast<std::ptrdiff_t>(count));
+    }
+    return moving(views);
+  }
+
+  /// The same cameras in the frame of the first one: poses inv(E_0) E, so the first pose of the first view is the
+  /// identity.
   Rig relative_to_first() const {
     const Eigen::Affine3d first_from_world = cameras_.front().camera_from_world();
     return transformed([&](const Camera& camera) {
-      return camera.moved_to((first_from_world * camera.world_from_camera()).matrix());
+      Eigen::Affine3d pose = first_from_world * camera.world_from_camera();
+      pose.linear() = detail::nearest_rotation(pose.linear());  // float32 poses: two small errors would add up
+      return camera.moved_to(pose.matrix());
     });
   }
 
@@ -42,15 +104,36 @@ class Rig {
     return transformed([&](const Camera& camera) { return camera.center_crop_resize(height, width); });
   }
 
- private:
-  template <typename Function>
-  Rig transformed(const Function& function) const {
-    std::vector<Camera> cameras;
-    for (const Camera& camera : cameras_) cameras.push_back(function(camera));
-    return Rig(std::move(cameras));
+  /// Every camera after `Camera::mirrored`.
+  Rig mirrored() const {
+    return transformed([](const Camera& camera) { return camera.mirrored(); });
   }
 
-  std::vector<Camera> cameras_;
+ private:
+  void check_cameras() const {
+    check(!cameras_.empty(), "codec::Rig", "cameras", "at least one", "none");
+    for (const Camera& camera : cameras_) {
+      check(camera.width() == width() && camera.height() == height(), "codec::Rig", "cameras",
+            text_of("equal sizes ", width(), " x ", height()), text_of(camera.width(), " x ", camera.height()));
+    }
+  }
+
+  template <typename Function>
+  Rig transformed(const Function& function) const {
+    Rig rig = *this;
+    for (Camera& camera : rig.cameras_) camera = function(camera);
+    return rig;
+  }
+
+  std::size_t views_ = 0;
+  std::size_t frames_ = 1;
+  std::vector<Camera> cameras_;  // (V, frames)
 };
+
+/// Throws ValueError unless the rig has cameras for a clip of this many frames.
+inline void check_frames(const Rig& rig, std::size_t frames, std::string_view where) {
+  check(!rig.is_moving() || rig.frames() == frames, where, "rig",
+        text_of("cameras that stand still, or those of ", frames, " frames"), text_of("cameras of ", rig.frames()));
+}
 
 }  // namespace action_images

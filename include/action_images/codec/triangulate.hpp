@@ -34,10 +34,11 @@ inline std::optional<Eigen::Vector3d> intersect_rays(const std::vector<Sighting>
   Eigen::Matrix3d normal = Eigen::Matrix3d::Zero();
   Eigen::Vector3d right = Eigen::Vector3d::Zero();
   for (const Sighting& sighting : sightings) {
-    const Ray ray = sighting.camera->ray(sighting.pixel);
-    const Eigen::Matrix3d across = Eigen::Matrix3d::Identity() - ray.direction * ray.direction.transpose();
+    const auto ray = sighting.camera->ray(sighting.pixel);
+    if (!ray) return std::nullopt;
+    const Eigen::Matrix3d across = Eigen::Matrix3d::Identity() - ray->direction * ray->direction.transpose();
     normal += sighting.weight * across;
-    right += sighting.weight * across * ray.origin;
+    right += sighting.weight * across * ray->origin;
     weights += sighting.weight;
   }
   const Eigen::SelfAdjointEigenSolver<Eigen::Matrix3d> solver(normal);
@@ -47,21 +48,6 @@ inline std::optional<Eigen::Vector3d> intersect_rays(const std::vector<Sighting>
 }
 
 namespace detail {
-
-/// Pixel of a point and the derivative of the pixel with respect to the point [px/m].
-struct Projection {
-  Eigen::Vector2d pixel;
-  Eigen::Matrix<double, 2, 3> derivative;
-};
-
-inline std::optional<Projection> project_with_derivative(const Camera& camera, const Eigen::Vector3d& point) {
-  if (!camera.project(point)) return std::nullopt;
-  const Eigen::Vector3d scaled = camera.intrinsics() * (camera.camera_from_world() * point);
-  Eigen::Matrix<double, 2, 3> hnormalized;
-  hnormalized << 1.0 / scaled.z(), 0.0, -scaled.x() / (scaled.z() * scaled.z()),  //
-      0.0, 1.0 / scaled.z(), -scaled.y() / (scaled.z() * scaled.z());
-  return Projection{scaled.hnormalized(), hnormalized * camera.intrinsics() * camera.camera_from_world().linear()};
-}
 
 /// How badly a point explains the sightings; a view that contradicts it costs little more than its weight.
 inline double robust_cost(const std::vector<Sighting>& sightings, const Eigen::Vector3d& point, double tolerance) {
@@ -105,7 +91,7 @@ inline std::optional<ReprojectionSums> reproject(const std::vector<Sighting>& si
                                                  double tolerance) {
   ReprojectionSums sums;
   for (const Sighting& sighting : sightings) {
-    const auto projection = project_with_derivative(*sighting.camera, point);
+    const auto projection = sighting.camera->project_with_derivative(point);
     if (!projection) return std::nullopt;
     const Eigen::Vector2d error = sighting.pixel - projection->pixel;
     double weight = sighting.weight;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Python objects as the matrices and trajectories of the codec; the functions that fill the module.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <pybind11/eigen.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <action_images/codec/action.hpp>
+#include <action_images/core/check.hpp>
+
+namespace action_images::bindings {
+
+namespace py = pybind11;
+namespace aim = action_images;
+
+constexpr int dense = py::array::c_style | py::array::forcecast;
+using Doubles = py::array_t<double, dense>;
+
+inline std::vector<std::int64_t> shape_of(const py::array& array) {
+  return {array.shape(), array.shape() + array.ndim()};
+}
+
+/// Numbers from lists or arrays. @throws ShapeError if rows differ in length or there is something else than numbers.
+inline Doubles doubles_from(const py::object& object, const char* where, const char* argument, const char* expected) {
+  Doubles array = Doubles::ensure(object);
+  if (!array) {
+    PyErr_Clear();
+    throw aim::ShapeError(aim::expected_text(where, argument, std::string("numbers of shape ") + expected,
+                                             py::str(py::type::of(object).attr("__name__")).cast<std::string>()));
+  }
+  return array;
+}
+
+template <int Size>
+Eigen::Matrix<double, Size, Size> matrix_from(const py::object& object, const char* where, const char* argument) {
+  const std::string expected = aim::shape_text({Size, Size});
+  const Doubles array = doubles_from(object, where, argument, expected.c_str());
+  aim::check_shape(array.ndim() == 2 && array.shape(0) == Size && array.shape(1) == Size, where, argument, expected,
+                   shape_of(array));
+  return Eigen::Map<const Eigen::Matrix<double, Size, Size, Eigen::RowMajor>>(array.data());
+}
+
+inline aim::Trajectory trajectory_from(const py::object& object, const char* where) {
+  const Doubles array = doubles_from(object, where, "actions", "(T, 7)");
+  aim::check_shape(array.ndim() == 2 && array.shape(1) == 7, where, "actions", "(T, 7)", shape_of(array));
+  return aim::trajectory_from_matrix(Eigen::Map<const aim::ActionMatrix>(array.data(), array.shape(0), 7));
+}
+
+inline Eigen::Vector3d vector_from(const py::object& object, const char* where, const char* argument) {
+  const Doubles array = doubles_from(object, where, argument, "(3,)");
+  aim::check_shape(array.ndim() == 1 && array.shape(0) == 3, where, argument, "(3,)", shape_of(array));
+  return {array.at(0), array.at(1), array.at(2)};
+}
+
+void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker
+void bind_images(py::module_& module);    ///< encode, decode, Decoded
+void bind_files(py::module_& module);     ///< rig and trajectory files
+
+}  // namespace action_images::bindings
