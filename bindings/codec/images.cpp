@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include <pybind11/stl.h>
 
@@ -58,6 +60,17 @@ py::array encode(const py::object& actions, const aim::Rig& rig, const std::stri
   return encode_into<float>(trajectory, rig, images, options);
 }
 
+std::size_t count_from(std::int64_t number, const char* where, const char* argument) {
+  aim::check(number >= 0, where, argument, "a whole number of at least 0", number);
+  return static_cast<std::size_t>(number);
+}
+
+Eigen::Vector4d plane_from(const py::object& object) {
+  const Doubles plane = doubles_from(object, "codec::decode", "plane", "(4,)");
+  aim::check_shape(plane.ndim() == 1 && plane.shape(0) == 4, "codec::decode", "plane", "(4,)", shape_of(plane));
+  return {plane.at(0), plane.at(1), plane.at(2), plane.at(3)};
+}
+
 aim::Decoded decode(const py::object& object, const aim::Rig& rig, const aim::DecodeOptions& options) {
   py::array images = py::array::ensure(object);
   if (!images) {
@@ -95,20 +108,30 @@ std::string repr(const aim::Decoded& decoded) {
   return aim::text_of("Decoded(frames=", decoded.valid.size(), ", valid=", valid, ")");
 }
 
+/// A copy of an xtensor as a numpy array.
+template <typename Value, std::size_t Axes>
+py::array_t<Value> array_of(const xt::xtensor<Value, Axes>& values) {
+  return py::array_t<Value>(std::vector<py::ssize_t>(values.shape().begin(), values.shape().end()), values.data());
+}
+
 void bind_decoded(py::module_& module) {
   using aim::Decoded;
-  py::class_<Decoded>(module, "Decoded", "What action images say, T frames.")
+  const auto vector_of = [](const auto& values) {
+    py::array_t<std::decay_t<decltype(values[0])>> array(static_cast<py::ssize_t>(values.size()));
+    std::copy(values.begin(), values.end(), array.mutable_data());
+    return array;
+  };
+  py::class_<Decoded>(module, "Decoded", "What action images say, T frames of V views.")
       .def_property_readonly("actions", [](const Decoded& self) { return aim::matrix_from_trajectory(self.actions); })
-      .def_property_readonly(
-          "points",
-          [](const Decoded& self) {
-            return py::array_t<double>({self.actions.size(), std::size_t{3}, std::size_t{3}}, self.points.data());
-          })
-      .def_property_readonly("confidence",
-                             [](const Decoded& self) {
-                               return py::array_t<double>(static_cast<py::ssize_t>(self.confidence.size()),
-                                                          self.confidence.data());
-                             })
+      .def_property_readonly("points", [](const Decoded& self) { return array_of(self.points); })
+      .def_property_readonly("covariance", [](const Decoded& self) { return array_of(self.covariance); })
+      .def_property_readonly("point_confidence", [](const Decoded& self) { return array_of(self.point_confidence); })
+      .def_property_readonly("confidence", [=](const Decoded& self) { return vector_of(self.confidence); })
+      .def_property_readonly("reprojection_error",
+                             [](const Decoded& self) { return array_of(self.reprojection_error); })
+      .def_property_readonly("pixels", [](const Decoded& self) { return array_of(self.pixels); })
+      .def_property_readonly("sigma", [](const Decoded& self) { return array_of(self.sigma); })
+      .def_property_readonly("used_views", [](const Decoded& self) { return array_of(self.used); })
       .def_property_readonly(
           "openness",
           [](const Decoded& self) { return Eigen::VectorXd(aim::matrix_from_trajectory(self.actions).col(6)); })
@@ -118,7 +141,7 @@ void bind_decoded(py::module_& module) {
                                std::copy(self.valid.begin(), self.valid.end(), valid.mutable_data());
                                return valid;
                              })
-      .def("__len__", [](const Decoded& self) { return self.actions.size(); })
+      .def("__len__", &Decoded::frames)
       .def("__repr__", &repr);
 }
 
@@ -132,13 +155,22 @@ void bind_images(py::module_& module) {
   module.def(
       "decode",
       [](const py::object& images, const aim::Rig& rig, const std::string& convention, std::optional<double> sigma,
-         double axis_length, bool fill, std::optional<double> depth, double min_confidence) {
-        return decode(images, rig,
-                      {aim::convention_from_name(convention), sigma, axis_length, fill, depth, min_confidence});
+         double axis_length, const std::string& method, bool fill, std::optional<double> depth, const py::object& plane,
+         double near, double far, std::int64_t samples, double min_confidence, std::int64_t threads) {
+        aim::DecodeOptions options{
+            aim::convention_from_name(convention), sigma, axis_length, fill, depth, min_confidence};
+        options.method = aim::decode_method_from_name(method);
+        options.near = near;
+        options.far = far;
+        options.samples = count_from(samples, "codec::decode", "samples");
+        options.threads = count_from(threads, "codec::decode", "threads");
+        if (!plane.is_none()) options.plane = plane_from(plane);
+        return decode(images, rig, options);
       },
       py::arg("images"), py::arg("rig"), py::arg("convention") = "paper", py::arg("sigma") = py::none(),
-      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("fill") = true, py::arg("depth") = py::none(),
-      py::arg("min_confidence") = 0.001);
+      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("method") = "robust", py::arg("fill") = true,
+      py::arg("depth") = py::none(), py::arg("plane") = py::none(), py::arg("near") = 0.5, py::arg("far") = 1.0,
+      py::arg("samples") = 512, py::arg("min_confidence") = 0.001, py::arg("threads") = 0);
   module.def("action_points", &action_points, py::arg("actions"), py::arg("axis_length") = 0.1);
   module.def(
       "rotation_from_euler",

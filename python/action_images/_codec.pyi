@@ -125,7 +125,11 @@ class Rig:
         """Every camera after Camera.center_crop_resize."""
 
 class Decoded:
-    """What action images say. A frame that is not valid has confidence 0 and an interpolated (or NaN) action."""
+    """What action images say, T frames of V views.
+
+    A frame that is not valid has confidence 0 and an interpolated (or NaN) action. The baselines know neither
+    covariances nor fitted blobs: NaN.
+    """
 
     @property
     def actions(self) -> NDArray[np.float64]:
@@ -134,8 +138,26 @@ class Decoded:
     def points(self) -> NDArray[np.float64]:
         """(T, 3, 3): position, normal, up; x y z in world [m]"""
     @property
+    def covariance(self) -> NDArray[np.float64]:
+        """(T, 3, 3, 3) of each point, in world axes [mm^2]; NaN if not decoded"""
+    @property
+    def point_confidence(self) -> NDArray[np.float64]:
+        """(T, 3), 0..1"""
+    @property
     def confidence(self) -> NDArray[np.float64]:
-        """(T,), 0..1"""
+        """(T,), 0..1: of the action"""
+    @property
+    def reprojection_error(self) -> NDArray[np.float64]:
+        """(T, 3, V): from the seen to the projected point [px]; NaN if the view does not see it"""
+    @property
+    def pixels(self) -> NDArray[np.float64]:
+        """(T, 3, V, 2): where each view sees the point [px]; NaN if it does not"""
+    @property
+    def sigma(self) -> NDArray[np.float64]:
+        """(T, 3, V): fitted standard deviation of the blob [px]; NaN if the view does not see it"""
+    @property
+    def used_views(self) -> NDArray[np.bool_]:
+        """(T, 3, V): the view took part in the point"""
     @property
     def openness(self) -> NDArray[np.float64]:
         """(T,), the last column of the actions"""
@@ -168,15 +190,24 @@ def decode(
     sigma: float | None = None,
     axis_length: float = 0.1,
     *,
+    method: Literal["robust", "paper", "release"] = "robust",
     fill: bool = True,
     depth: float | None = None,
+    plane: ArrayLike | None = None,
+    near: float = 0.5,
+    far: float = 1.0,
+    samples: int = 512,
     min_confidence: float = 0.001,
+    threads: int = 0,
 ) -> Decoded:
     """Actions from action images (V, T, H, W, 3), uint8 or floating point in [0, 1].
 
+    method: "robust" fuses sub-pixel peaks of all views; "paper" and "release" are those decoders, as baselines, with
+    `samples` candidates from `near` to `far` [m] on the rays of the first view.
     min_confidence: frames below it are undecodable. fill: interpolate those, else NaN.
-    depth: of the position along the camera's axis [m], for one view.
-    Raises ShapeError for other shapes, ValueError if pixels are not in [0, 1] or one view comes without depth.
+    depth: of the position along the camera's axis [m], and plane: (a, b, c, d) with a x + b y + c z + d = 0 on which it
+    lies, for one view. threads: 0 for one per core; the result does not depend on it.
+    Raises ShapeError for other shapes, ValueError if pixels are not in [0, 1] or one view comes without depth or plane.
     """
 
 def plucker(

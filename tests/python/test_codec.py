@@ -196,7 +196,7 @@ def test_wrong_values_are_value_errors():
         aim.decode(np.full((2, 1, 64, 64, 3), 255.0), rig)
     with pytest.raises(ValueError, match="dtype: expected uint8 or float32, got float64"):
         aim.encode(random_actions(), rig, dtype="float64")
-    with pytest.raises(ValueError, match="at least two views, or one view and a depth"):
+    with pytest.raises(ValueError, match="at least two views, or one view and a depth or a plane"):
         aim.decode(np.zeros((1, 1, 64, 64, 3), np.uint8), rig_around(1))
     with pytest.raises(ValueError, match="at least one"):
         aim.Rig([])
@@ -236,3 +236,29 @@ def test_the_stub_names_what_the_module_has():
         if isinstance(thing, type) and not issubclass(thing, Exception):
             for member in (member for member in vars(thing) if not member.startswith("_")):
                 assert re.search(rf"    def {member}\b", stub), f"{name}.{member}"
+
+
+def test_the_release_decoder_is_the_released_one(golden, golden_rig):
+    images = golden["rgb_trunc_u8"].reshape(2, 5, 64, 64, 3)
+    decoded = aim.decode(images, golden_rig, "release", method="release", near=0.5, far=1.0, samples=512)
+    assert np.abs(decoded.actions[:, :3] - golden["decode_inf"][:, :3]).max() < 1e-5
+    direction = decoded.points[:, 2] - decoded.points[:, 0]  # its green point is the up point
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    assert np.abs(direction - golden["decode_inf"][:, 3:6]).max() < 1e-4
+    assert (decoded.actions[:, 6] == golden["decode_inf"][:, 6]).all()
+
+
+def test_decoded_says_how_sure_it_is_and_what_each_view_saw():
+    rig, actions = rig_around(3, 128), random_actions()
+    decoded = aim.decode(aim.encode(actions, rig), rig)
+    frames, views = len(actions), len(rig)
+    assert decoded.covariance.shape == (frames, 3, 3, 3)
+    assert (np.linalg.eigvalsh(decoded.covariance) > 0).all()
+    assert decoded.point_confidence.shape == (frames, 3)
+    for name in ("reprojection_error", "sigma", "used_views"):
+        assert getattr(decoded, name).shape == (frames, 3, views)
+    assert decoded.used_views.all()
+    assert decoded.reprojection_error.max() < 0.1
+    assert np.abs(decoded.sigma / (0.05 * rig.width) - 1).max() < 0.05
+    assert decoded.pixels.shape == (frames, 3, views, 2)
+    assert np.abs(decoded.pixels[:, 0, 0] - rig[0].project(actions[:, :3])).max() < 0.1

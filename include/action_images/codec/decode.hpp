@@ -1,197 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <optional>
 #include <vector>
 
 #include <action_images/codec/action.hpp>
 #include <action_images/codec/array.hpp>
+#include <action_images/codec/baselines.hpp>
 #include <action_images/codec/convention.hpp>
+#include <action_images/codec/decoded.hpp>
 #include <action_images/codec/fill.hpp>
-#include <action_images/codec/peak.hpp>
-#include <action_images/codec/pose.hpp>
+#include <action_images/codec/frame.hpp>
+#include <action_images/codec/one_view.hpp>
+#include <action_images/codec/picture.hpp>
 #include <action_images/codec/rig.hpp>
-#include <action_images/codec/survey.hpp>
-#include <action_images/codec/triangulate.hpp>
+#include <action_images/core/parallel.hpp>
 
 namespace action_images {
 
-struct DecodeOptions {
-  Convention convention = Convention::paper;
-  std::optional<double> sigma{};  ///< of the drawn Gaussians [px]; 0.05 * min(H, W) if not given
-  double axis_length = 0.1;       ///< distance of the normal and up points from the position [m]
-  bool fill = true;               ///< interpolate undecodable frames from their neighbours
-  std::optional<double> depth{};  ///< of the position along the camera's axis [m]; needed, and used, for one view only
-  double min_confidence = 0.001;  ///< frames below are undecodable
-};
-
-/// What action images say. An undecodable frame has confidence 0 and is not valid; its action is interpolated (position
-/// and openness linearly, rotation spherically, held at the ends) or, without `fill`, NaN.
-/// If no frame can be decoded, all actions are NaN.
-struct Decoded {
-  Trajectory actions;              ///< T
-  xt::xtensor<double, 3> points;   ///< (T, 3, 3): position, normal, up, each x y z in world [m]
-  std::vector<double> confidence;  ///< T, 0..1: height and shape of the blobs, agreement of views, rigidity
-  std::vector<bool> valid;         ///< T, decoded from its own frame
-};
-
 namespace detail {
 
-/// What one picture shows.
-struct PictureReading {
-  std::array<std::optional<Peak>, 3> peaks;  ///< by PointIndex, index turned into pixels
-  ResponseHistogram blue;
-};
-
-/// One frame before gaps are filled.
-struct FrameReading {
-  ActionPoints points;
-  Action action;
-  double confidence = 0.0;
-};
-
-/// Blue responses below this belong to the background: it is 0.251 in uint8, and noise comes on top.
-inline constexpr double background_limit = 1.5 * background_level;
-
-template <PixelType Pixel>
-PictureReading read_picture(const ImagesView<const Pixel>& picture, double sigma, const PixelLayout& layout) {
-  const Survey survey = survey_picture(picture, sigma);
-  PictureReading reading{{}, survey.blue};
-  for (std::size_t channel = 0; channel < 3; ++channel) {
-    PeakOptions options{.sigma = sigma};
-    if (channel < 2) {
-      options.floor = survey.cells[channel].floor();
-    } else {
-      const auto background = survey.blue.level_below(background_limit);
-      options.base = background ? background->mean : background_level;
-      options.clip = background_level + 0.03;
-    }
-    auto peak = find_peak(picture, channel, survey.cells[channel], options);
-    if (peak) peak->index.array() += layout.pixel_offset;
-    reading.peaks[static_cast<std::size_t>(layout.point_of_channel[channel])] = peak;
-  }
-  return reading;
-}
-
-/// Openness, and which share of the blue responses it rests on.
-struct OpennessReading {
-  double openness = std::numeric_limits<double>::quiet_NaN();
-  double confidence = 0.0;  ///< 1 if at least half of the responses lie close to the background's level
-};
-
-/// Openness from the background of the blue channel, over all views. Paper Eq. 7, made robust: the mean of
-/// the middle half of the responses instead of all.
-inline OpennessReading read_openness(const std::vector<PictureReading>& views, const PixelLayout& layout) {
-  ResponseHistogram blue;
-  for (const PictureReading& view : views) blue.add(view.blue);
-  const auto level = blue.level_below(background_limit);
-  if (!level) return {};
-  const double openness = std::clamp(level->mean / background_level, 0.0, 1.0);
-  return {layout.binary_openness ? std::round(openness) : openness, std::min(1.0, 2.0 * level->share)};
-}
-
-struct PointReading {
-  Eigen::Vector3d point;
-  double confidence;
-};
-
-inline std::optional<PointReading> read_point(const std::vector<PictureReading>& views, std::size_t index,
-                                              const Rig& rig, double sigma) {
-  std::vector<Sighting> sightings;
-  double score = 0.0;
-  for (std::size_t view = 0; view < views.size(); ++view) {
-    const auto& peak = views[view].peaks[index];
-    if (!peak) continue;
-    sightings.push_back({&rig[view], peak->index, std::max(peak->score, 1e-3)});
-    score += peak->score;
-  }
-  const auto triangulated = triangulate(sightings, 0.25 * sigma);
-  if (!triangulated) return std::nullopt;
-  const double disagreement = triangulated->residual / (0.5 * sigma);
-  const double mean_score = score / static_cast<double>(sightings.size());
-  const double agreement = triangulated->trust * std::exp(-0.5 * disagreement * disagreement);
-  return PointReading{triangulated->point, mean_score * agreement};
-}
-
-/// The three points and the least confidence among them.
-struct PointsReading {
-  ActionPoints points;
-  double confidence = 1.0;
-};
-
-inline std::optional<PointsReading> read_points(const std::vector<PictureReading>& views, const Rig& rig,
-                                                double sigma) {
-  PointsReading reading;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto point = read_point(views, i, rig, sigma);
-    if (!point) return std::nullopt;
-    reading.points.col(static_cast<Eigen::Index>(i)) = point->point;
-    reading.confidence = std::min(reading.confidence, point->confidence);
-  }
-  return reading;
-}
-
-inline std::optional<PointsReading> read_points_from_one_view(const PictureReading& view, const Camera& camera,
-                                                              const DecodeOptions& options) {
-  std::array<Eigen::Vector2d, 3> pixels;
-  double confidence = 1.0;
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (!view.peaks[i]) return std::nullopt;
-    pixels[i] = view.peaks[i]->index;
-    confidence = std::min(confidence, view.peaks[i]->score);
-  }
-  const auto points = points_from_one_view(pixels, camera, *options.depth, options.axis_length);
-  if (!points) return std::nullopt;
-  return PointsReading{*points, confidence};
-}
-
-inline FrameReading read_frame(const std::vector<PictureReading>& views, const Rig& rig, double sigma,
-                               const DecodeOptions& options) {
-  FrameReading frame;
-  const OpennessReading openness = read_openness(views, layout_of(options.convention));
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  frame.action.openness = openness.confidence < 1.0 ? nan : openness.openness;
-  const auto reading =
-      rig.size() == 1 ? read_points_from_one_view(views[0], rig[0], options) : read_points(views, rig, sigma);
-  if (!reading) return frame;
-  const auto fitted = rotation_from_points(reading->points, options.axis_length);
-  if (!fitted) return frame;
-  const double confidence = reading->confidence * fitted->rigidity * openness.confidence;
-  if (!(confidence >= options.min_confidence)) return frame;
-  frame.points = reading->points;
-  frame.confidence = std::min(1.0, confidence);
-  frame.action.position = reading->points.col(position_point);
-  frame.action.openness = openness.openness;
-  frame.action.euler = euler_from_rotation(fitted->rotation);
-  return frame;
-}
-
-inline Decoded collect(const std::vector<FrameReading>& frames, const DecodeOptions& options) {
-  Decoded decoded{Trajectory(frames.size()), xt::xtensor<double, 3>::from_shape({frames.size(), 3, 3}),
-                  std::vector<double>(frames.size()), std::vector<bool>(frames.size())};
-  for (std::size_t t = 0; t < frames.size(); ++t) {
-    decoded.actions[t] = frames[t].action;
-    decoded.confidence[t] = frames[t].confidence;
-    decoded.valid[t] = frames[t].confidence > 0.0;
-  }
-  fill_gaps(decoded.actions, decoded.valid, options.fill);
-  if (layout_of(options.convention).binary_openness) {
-    for (Action& action : decoded.actions) action.openness = std::round(action.openness);
-  }
-  for (std::size_t t = 0; t < frames.size(); ++t) {
-    const ActionPoints points =
-        decoded.valid[t] ? frames[t].points : points_of(decoded.actions[t], options.axis_length);
-    for (std::size_t i = 0; i < 9; ++i) {
-      decoded.points(t, i / 3, i % 3) = points(static_cast<Eigen::Index>(i % 3), static_cast<Eigen::Index>(i / 3));
-    }
-  }
-  return decoded;
+inline void check_method(const Rig& rig, const DecodeOptions& options) {
+  constexpr std::string_view where = "codec::decode";
+  const bool robust = options.method == DecodeMethod::robust;
+  const bool located = options.depth.has_value() || options.plane.has_value();
+  check(rig.size() > 1 || (robust && located), where, "rig",
+        robust ? "at least two views, or one view and a depth or a plane" : "at least two views",
+        robust ? "one view and neither" : "one");
+  check(rig.size() <= most_views, where, "rig", text_of("at most ", most_views, " views"), rig.size());
+  const double depth = options.depth.value_or(1.0);
+  check(std::isfinite(depth) && depth > 0.0, where, "depth", "a positive distance in metres", depth);
+  const Eigen::Vector4d plane = options.plane.value_or(Eigen::Vector4d::UnitX());
+  check(plane.allFinite() && plane.head<3>().norm() > 0.0, where, "plane", "four finite numbers with a normal not 0",
+        plane.transpose());
+  check(std::isfinite(options.near) && std::isfinite(options.far) && 0.0 < options.near && options.near < options.far,
+        where, "near, far", "0 < near < far", text_of(options.near, ", ", options.far));
+  check(2 <= options.samples && options.samples <= 1000000, where, "samples", "a number from 2 to 1000000",
+        options.samples);
 }
 
 inline void check_decode(const std::array<std::size_t, 5>& shape, const Rig& rig, const DecodeOptions& options) {
@@ -201,36 +49,76 @@ inline void check_decode(const std::array<std::size_t, 5>& shape, const Rig& rig
               text_of('(', expected[0], ", T, ", expected[2], ", ", expected[3], ", 3)"), shape);
   check_frames(rig, shape[1], "codec::decode");
   check_drawing(sigma_of(options.sigma, rig), options.axis_length, "codec::decode");
-  check(rig.size() > 1 || options.depth.has_value(), "codec::decode", "rig",
-        "at least two views, or one view and a depth", "one view and no depth");
-  const double depth = options.depth.value_or(1.0);
-  check(std::isfinite(depth) && depth > 0.0, "codec::decode", "depth", "a positive distance in metres", depth);
+  check_method(rig, options);
+}
+
+/// Reads the frames of one thread, robustly.
+template <PixelType Pixel>
+class ClipReader {
+ public:
+  ClipReader(const ImagesView<const Pixel>& images, const Rig& rig, const DecodeOptions& options)
+      : images_(images), rig_(rig), options_(options), frame_(rig, options), views_(rig.size()) {}
+
+  void read(std::size_t time, Decoded& decoded) {
+    const PixelLayout layout = layout_of(options_.convention);
+    const double sigma = sigma_of(options_.sigma, rig_);
+    for (std::size_t view = 0; view < images_.views; ++view) {
+      const ImagesView<const Pixel> picture{images_.frame(view, time), 1, 1, images_.height, images_.width};
+      views_[view] = read_picture(picture, sigma, layout, workspace_);
+    }
+    if (rig_.size() == 1) {
+      read_one_view(views_[0], rig_.camera(0, time), options_, time, decoded);
+    } else {
+      frame_.read(views_, time, decoded);
+    }
+  }
+
+ private:
+  ImagesView<const Pixel> images_;
+  const Rig& rig_;
+  const DecodeOptions& options_;
+  FrameReader frame_;
+  PictureWorkspace workspace_;
+  std::vector<PictureReading> views_;
+};
+
+/// Fills gaps, and gives frames that were not decoded the points of what filled them.
+inline void finish(Decoded& decoded, const DecodeOptions& options) {
+  for (std::size_t t = 0; t < decoded.frames(); ++t) decoded.valid[t] = decoded.confidence[t] > 0.0;
+  fill_gaps(decoded.actions, decoded.valid, options.fill);
+  const bool binary = options.method == DecodeMethod::robust && layout_of(options.convention).binary_openness;
+  for (std::size_t t = 0; t < decoded.frames(); ++t) {
+    if (binary) decoded.actions[t].openness = std::round(decoded.actions[t].openness);
+    if (!decoded.valid[t]) decoded.points_at(t) = points_of(decoded.actions[t], options.axis_length);
+  }
 }
 
 }  // namespace detail
 
-/// Reads actions from action images: in every view the sub-pixel peak of each channel, the three points where the
+/// Reads actions from action images: in every view the sub-pixel peaks of each channel, the three points where the
 /// views' rays meet, the rotation nearest to them, the openness from the blue background.
 /// @param images  (V, T, H, W, 3), uint8 or float in [0, 1], drawn (or generated) in `options.convention`.
-/// @param rig     V >= 2 views, or one view if `options.depth` is given.
+/// @param rig     V >= 2 views, or one view if `options` gives a depth or a plane; at most 64. It may move.
 /// @throws ShapeError if the images are not the rig's.
 /// @throws ValueError if float pixels are not in [0, 1] or an option is out of range.   @see paper Sec. 3.2
 template <PixelType Pixel>
 Decoded decode(const ImagesView<const Pixel>& images, const Rig& rig, const DecodeOptions& options = {}) {
   detail::check_decode(images.shape(), rig, options);
   check_pixel_range(images, "codec::decode");
-  const double sigma = sigma_of(options.sigma, rig);
-  const PixelLayout layout = layout_of(options.convention);
-  std::vector<detail::FrameReading> frames;
-  for (std::size_t time = 0; time < images.frames; ++time) {
-    std::vector<detail::PictureReading> views;
-    for (std::size_t view = 0; view < images.views; ++view) {
-      const ImagesView<const Pixel> picture{images.frame(view, time), 1, 1, images.height, images.width};
-      views.push_back(detail::read_picture(picture, sigma, layout));
-    }
-    frames.push_back(detail::read_frame(views, rig.is_moving() ? rig.clip(time, 1) : rig, sigma, options));
+  Decoded decoded(images.frames, images.views);
+  const std::size_t wanted = images.size() * sizeof(Pixel) < (1 << 20) ? 1 : options.threads;
+  const std::size_t threads = threads_for(images.frames, wanted);
+  if (options.method == DecodeMethod::robust) {
+    std::vector<detail::ClipReader<Pixel>> readers;
+    for (std::size_t i = 0; i < threads; ++i) readers.emplace_back(images, rig, options);
+    parallel_for(images.frames, threads,
+                 [&](std::size_t time, std::size_t thread) { readers[thread].read(time, decoded); });
+  } else {
+    const BaselineReader<Pixel> reader(images, rig, options);
+    parallel_for(images.frames, threads, [&](std::size_t time, std::size_t) { reader.read(time, decoded); });
   }
-  return detail::collect(frames, options);
+  detail::finish(decoded, options);
+  return decoded;
 }
 
 template <PixelType Pixel>

@@ -21,28 +21,39 @@ struct FittedRotation {
   double rigidity = 0.0;  ///< 1: lengths and right angle as drawn .. 0
 };
 
-/// Rotation whose x and -z axes are nearest to the directions of the up and normal points, with equal weights
-/// (orthogonal Procrustes problem).
+/// Distance of three points from those of a rigid gripper frame: squared logarithms (base 2) of the two lengths over
+/// `axis_length`, and the squared cosine of the angle between them, which should be 0.
+inline double rigidity_misfit(const ActionPoints& points, double axis_length) {
+  const Eigen::Vector3d x = points.col(up_point) - points.col(position_point);
+  const Eigen::Vector3d z = points.col(position_point) - points.col(normal_point);
+  const auto square = [](double value) { return value * value; };
+  return square(std::log2(x.norm() / axis_length)) + square(std::log2(z.norm() / axis_length)) +
+         square(x.dot(z) / (x.norm() * z.norm()));
+}
+
+/// Rotation whose x and -z axes are nearest to the directions of the up and normal points (Wahba's problem).
+/// @param variances  of the positions of the points, by PointIndex, across the axes [m^2]; a direction counts by the
+///                   inverse of its own variance. Equal ones by default.
 /// @return nullopt if a length is not within a factor of 4 of `axis_length` [m] or the two are nearly parallel.
-inline std::optional<FittedRotation> rotation_from_points(const ActionPoints& points, double axis_length) {
-  const Eigen::Vector3d x = (points.col(up_point) - points.col(position_point)) / axis_length;
-  const Eigen::Vector3d z = (points.col(position_point) - points.col(normal_point)) / axis_length;
-  const double x_length = x.norm();
-  const double z_length = z.norm();
-  for (const double length : {x_length, z_length}) {
-    if (!(length > 0.25 && length < 4.0)) return std::nullopt;
+inline std::optional<FittedRotation> rotation_from_points(const ActionPoints& points, double axis_length,
+                                                          const Eigen::Vector3d& variances = Eigen::Vector3d::Ones()) {
+  const Eigen::Vector3d x = points.col(up_point) - points.col(position_point);
+  const Eigen::Vector3d z = points.col(position_point) - points.col(normal_point);
+  for (const double length : {x.norm(), z.norm()}) {
+    if (!(length > 0.25 * axis_length && length < 4.0 * axis_length)) return std::nullopt;
   }
-  const double cosine = x.dot(z) / (x_length * z_length);
-  if (std::abs(cosine) > 0.95) return std::nullopt;
+  if (std::abs(x.normalized().dot(z.normalized())) > 0.95) return std::nullopt;
+  const double x_variance = (variances[up_point] + variances[position_point]) / x.squaredNorm();
+  const double z_variance = (variances[normal_point] + variances[position_point]) / z.squaredNorm();
+  const double x_weight = z_variance / (x_variance + z_variance);  // in proportion to 1 / x_variance
   Eigen::Matrix3d correlation = Eigen::Matrix3d::Zero();
-  correlation.col(0) = x / x_length;
-  correlation.col(2) = z / z_length;
+  correlation.col(0) = x_weight * x.normalized();
+  correlation.col(2) = (1.0 - x_weight) * z.normalized();
   const Eigen::JacobiSVD<Eigen::Matrix3d> svd(correlation, Eigen::ComputeFullU | Eigen::ComputeFullV);
   const double sign = (svd.matrixU() * svd.matrixV().transpose()).determinant() < 0.0 ? -1.0 : 1.0;
   const Eigen::Vector3d diagonal(1.0, 1.0, sign);
-  const auto square = [](double value) { return value * value; };
-  const double misfit = square(std::log2(x_length)) + square(std::log2(z_length)) + square(cosine);
-  return FittedRotation{svd.matrixU() * diagonal.asDiagonal() * svd.matrixV().transpose(), std::exp(-4.0 * misfit)};
+  return FittedRotation{svd.matrixU() * diagonal.asDiagonal() * svd.matrixV().transpose(),
+                        std::exp(-4.0 * rigidity_misfit(points, axis_length))};
 }
 
 namespace detail {
