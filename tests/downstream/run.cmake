@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the library into an empty folder and uses it from there, as a user's project does.
-#   cmake -DBUILD=<build folder> -DSOURCE=<source folder> -DCOMPILER=<g++> -DGENERATOR=<name> -DTORCH_ROOT=<folder>
+#   cmake -DBUILD=<build folder> -DSOURCE=<source folder> -DCOMPILERS=<g++:clang++> -DGENERATOR=<name> -DTORCH_ROOT=<folder>
 #         -DINCLUDES=<folders of Eigen and xtensor, colons between> -P run.cmake
+# The codec is tried with every compiler, what needs torch with the first.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
@@ -21,19 +22,27 @@ list(REMOVE_ITEM INCLUDES /usr/include)
 foreach(include IN LISTS INCLUDES)
   list(APPEND include_options -isystem ${include})
 endforeach()
-run(${COMPILER} -std=c++20 -Wall -Wextra -Werror -I${folder}/installed/include ${include_options}
-    ${SOURCE}/tests/downstream/use_codec.cpp -o ${folder}/plain)
-run(${folder}/plain)
+string(REPLACE ":" ";" COMPILERS "${COMPILERS}")
+list(REMOVE_DUPLICATES COMPILERS)
+list(GET COMPILERS 0 COMPILER)
+foreach(compiler IN LISTS COMPILERS)
+  run(${compiler} -std=c++20 -O1 -Wall -Wextra -Wconversion -Werror -I${folder}/installed/include ${include_options}
+      ${SOURCE}/tests/downstream/use_codec.cpp -o ${folder}/plain)
+  run(${folder}/plain)
+endforeach()
 
 # 2. By find_package: without torch, then with it.
-function(find_package_with name)
+function(find_package_with name compiler)
   run(${CMAKE_COMMAND} -S ${SOURCE}/tests/downstream -B ${folder}/${name} -G ${GENERATOR}
-      -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${folder}/installed ${ARGN})
+      -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_PREFIX_PATH=${folder}/installed ${ARGN})
   run(${CMAKE_COMMAND} --build ${folder}/${name})
   run(${CMAKE_CTEST_COMMAND} --test-dir ${folder}/${name} --output-on-failure)
 endfunction()
 
-find_package_with(codec)
+foreach(compiler IN LISTS COMPILERS)
+  get_filename_component(name ${compiler} NAME)
+  find_package_with(codec_${name} ${compiler})
+endforeach()
 if(TORCH_ROOT)
-  find_package_with(model -DWITH_MODEL=ON -DTORCH_ROOT=${TORCH_ROOT})
+  find_package_with(model ${COMPILER} -DWITH_MODEL=ON -DTORCH_ROOT=${TORCH_ROOT})
 endif()

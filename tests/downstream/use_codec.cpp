@@ -16,5 +16,8 @@ int main() {
   const aim::Rig rig({aim::Camera(intrinsics, front, 128, 128), aim::Camera(intrinsics, side, 128, 128)});
   const aim::Trajectory actions{{{0.01, 0.02, 0.03}, {0.1, 0.2, 0.3}, 1.0}};
   const aim::Decoded decoded = aim::decode(aim::encode(actions, rig), rig);
-  return (decoded.actions[0].position - actions[0].position).norm() < 1e-3 ? 0 : 1;
+  const aim::Decoded same = aim::decode(aim::encode<float>(actions, rig), rig);
+  const bool rays = aim::plucker(rig.relative_to_first()).shape(4) == 6;
+  const auto error = [&](const aim::Decoded& read) { return (read.actions[0].position - actions[0].position).norm(); };
+  return rays && error(decoded) < 1e-3 && error(same) < 1e-3 ? 0 : 1;
 }
