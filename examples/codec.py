@@ -17,10 +17,16 @@ def camera_at(position, size):
     return aim.Camera(intrinsics=intrinsics, world_from_camera=world_from_camera, width=size, height=size)
 
 
-rig = aim.Rig([camera_at((0.6, 0.5, 0.6), 256), camera_at((0.6, -0.5, 0.6), 256)])
-time = np.linspace(0, 1, 9)[:, None]
-actions = np.hstack([time * [0.08, 0, 0], time * 0 + [3.0, 0, 0], 1 - time])
-images = aim.encode(actions, rig)
-decoded = aim.decode(images, rig)
-print(images.shape, images.dtype, decoded)
-print("largest error [mm]:", 1e3 * np.abs(decoded.actions - actions)[:, :3].max())
+def main():
+    rig = aim.Rig([camera_at((0.6, 0.5, 0.6), 256), camera_at((0.6, -0.5, 0.6), 256)])
+    time = np.linspace(0, 1, 9)[:, None]
+    actions = np.hstack([time * [0.08, 0, 0], time * 0 + [3.0, 0, 0], 1 - time])
+    images = aim.encode(actions, rig)
+    decoded = aim.decode(images, rig)
+    print(images.shape, images.dtype, decoded)
+    print("confidence:", decoded.confidence.round(2))
+    print("largest error [mm]:", 1e3 * np.abs(decoded.actions - actions)[:, :3].max())
+
+
+if __name__ == "__main__":
+    main()

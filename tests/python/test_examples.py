@@ -25,6 +25,12 @@ def test_the_codec_example_reads_back_what_it_drew():
     assert float(shown.stdout.rsplit(":", 1)[1]) < 1.0
 
 
+def test_the_control_loop_moves_when_it_is_sure_and_holds_when_it_is_not():
+    shown = run(sys.executable, EXAMPLES / "control_loop.py", 8)
+    assert shown.returncode == 0, shown.stderr
+    assert ["hold" in line for line in shown.stdout.splitlines()] == [False] * 6 + [True, False]
+
+
 def test_the_generate_example_saves_a_rollout(tiny_model, tiny_scene, tmp_path):
     pytest.importorskip("plotly")
     shown = run(sys.executable, EXAMPLES / "generate.py", tiny_scene, tmp_path / "out", tiny_model)
