@@ -8,6 +8,7 @@ LAYERS(DECLARE)
 
 PYBIND11_MODULE(_model, module) {
   module.doc() = "Networks, sampling, world model and training of Action Images (needs torch).";
+  pybind11::module_::import("action_images._codec");  // its Rig is given and taken here
 #define BIND(layer) bind_##layer(module);
   LAYERS(BIND)
 }

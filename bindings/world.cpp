@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// World models for python/action_images/model.py, which gives them their Python face. Cameras come and go as arrays, so
-// that this module shares no C++ types with `_codec`.
+// World models for python/action_images/model.py, which gives them their Python face. Rigs are those of `_codec`.
 #include <pybind11/functional.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -42,23 +41,6 @@ VideoFrames frames_from(const py::array& array, std::size_t view) {
   return frames;
 }
 
-Rig rig_from(const Numbers& intrinsics, const Numbers& world_from_camera, int width, int height) {
-  using RowMatrix3 = Eigen::Matrix<double, 3, 3, Eigen::RowMajor>;
-  using RowMatrix4 = Eigen::Matrix<double, 4, 4, Eigen::RowMajor>;
-  const auto views = intrinsics.ndim() == 3 ? intrinsics.shape(0) : 0;
-  check_shape(intrinsics.ndim() == 3 && intrinsics.shape(1) == 3 && intrinsics.shape(2) == 3, where, "intrinsics", "(V, 3, 3)",
-              shape_of(intrinsics));
-  check_shape(world_from_camera.ndim() == 3 && world_from_camera.shape(0) == views && world_from_camera.shape(1) == 4 &&
-                  world_from_camera.shape(2) == 4,
-              where, "world_from_camera", text_of('(', views, ", 4, 4)"), shape_of(world_from_camera));
-  std::vector<Camera> cameras;
-  for (py::ssize_t view = 0; view < views; ++view) {
-    cameras.emplace_back(Eigen::Map<const RowMatrix3>(intrinsics.data(view)),
-                         Eigen::Map<const RowMatrix4>(world_from_camera.data(view)), width, height);
-  }
-  return Rig(std::move(cameras));
-}
-
 Trajectory trajectory_from(const Numbers& rows, std::string_view argument) {
   check_shape(rows.ndim() == 2 && rows.shape(1) == 7, where, argument, "(T, 7)", shape_of(rows));
   return trajectory_from_matrix(Eigen::Map<const ActionMatrix>(rows.data(), rows.shape(0), 7));
@@ -67,22 +49,6 @@ Trajectory trajectory_from(const Numbers& rows, std::string_view argument) {
 py::object images_to_python(const Images<std::uint8_t>& images) {
   if (images.size() == 0) return py::none();
   return Pixels({images.shape().begin(), images.shape().end()}, images.data());
-}
-
-py::dict cameras_to_python(const Rig& rig) {
-  const auto views = static_cast<py::ssize_t>(rig.size());
-  Numbers intrinsics({views, py::ssize_t{3}, py::ssize_t{3}}), poses({views, py::ssize_t{4}, py::ssize_t{4}});
-  for (py::ssize_t view = 0; view < views; ++view) {
-    const Camera& camera = rig[static_cast<std::size_t>(view)];
-    Eigen::Map<Eigen::Matrix<double, 3, 3, Eigen::RowMajor>>(intrinsics.mutable_data(view)) = camera.intrinsics();
-    Eigen::Map<Eigen::Matrix<double, 4, 4, Eigen::RowMajor>>(poses.mutable_data(view)) = camera.world_from_camera().matrix();
-  }
-  py::dict cameras;
-  cameras["intrinsics"] = intrinsics;
-  cameras["world_from_camera"] = poses;
-  cameras["width"] = rig.width();
-  cameras["height"] = rig.height();
-  return cameras;
 }
 
 py::dict rollout_to_python(const Rollout& rollout) {
@@ -97,7 +63,7 @@ py::dict rollout_to_python(const Rollout& rollout) {
     result["points"] = Numbers({rollout.points.shape().begin(), rollout.points.shape().end()}, rollout.points.data());
   }
   result["confidence"] = Numbers(static_cast<py::ssize_t>(rollout.confidence.size()), rollout.confidence.data());
-  result["cameras"] = cameras_to_python(rollout.rig);
+  result["rig"] = rollout.rig;
   result["settings"] = rollout.settings.dump();
   result["timings"] = rollout.timings.dump();
   return result;
@@ -147,11 +113,9 @@ struct Request {
 };
 
 py::dict generate(const WorldModel& model, const std::vector<py::array>& images, const std::string& prompt,
-                  const py::dict& cameras, const Request& request, const py::object& progress) {
+                  const Rig& rig, const Request& request, const py::object& progress) {
   std::vector<VideoFrames> views;
   for (const py::array& image : images) views.push_back(frames_from(image, views.size()));
-  const Rig rig = rig_from(cameras["intrinsics"].cast<Numbers>(), cameras["world_from_camera"].cast<Numbers>(),
-                           cameras["width"].cast<int>(), cameras["height"].cast<int>());
   GenerateOptions options = request.options();
   std::exception_ptr raised;
   options.progress = progress_from(progress, raised);
@@ -183,18 +147,18 @@ void bind_world(py::module_& module) {
                              "The model's config.json as text.")
       .def(
           "generate",
-          [](const WorldModel& model, const std::vector<py::array>& images, const std::string& prompt, const py::dict& cameras,
+          [](const WorldModel& model, const std::vector<py::array>& images, const std::string& prompt, const Rig& rig,
              const std::string& task, std::optional<Numbers> actions, std::optional<Numbers> first_action,
              std::optional<std::int64_t> frames, std::optional<int> steps, std::optional<double> guidance,
              std::optional<double> shift, std::optional<std::string> negative_prompt, std::uint64_t seed,
              const py::object& progress) {
             const Request request{task, std::move(actions), std::move(first_action), frames, steps, guidance, shift,
                                   std::move(negative_prompt), seed};
-            return generate(model, images, prompt, cameras, request, progress);
+            return generate(model, images, prompt, rig, request, progress);
           },
-          py::arg("images"), py::arg("prompt"), py::arg("cameras"), py::kw_only(), py::arg("task") = "i2va",
+          py::arg("images"), py::arg("prompt"), py::arg("rig"), py::kw_only(), py::arg("task") = "i2va",
           py::arg("actions") = py::none(), py::arg("first_action") = py::none(), py::arg("frames") = py::none(),
           py::arg("steps") = py::none(), py::arg("guidance") = py::none(), py::arg("shift") = py::none(),
           py::arg("negative_prompt") = py::none(), py::arg("seed") = 0, py::arg("progress") = py::none(),
-          "Arrays in, a dict of arrays out; action_images.model.WorldModel.generate documents the arguments.");
+          "Arrays and a Rig in, a dict of them out; action_images.model.WorldModel.generate documents the arguments.");
 }

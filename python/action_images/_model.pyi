@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, dtype
 from typing_extensions import Self
 
+from ._codec import Rig
+
 _Path = Union[str, os.PathLike[str]]
 _Config = dict[str, Any]
 
@@ -170,7 +172,7 @@ class WorldModel:
         self,
         images: Sequence[NDArray[np.uint8]],
         prompt: str,
-        cameras: dict[str, Any],
+        rig: Rig,
         *,
         task: str = "i2va",
         actions: ArrayLike | None = None,

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Camera, Rig
+from . import Rig
 
 try:
     import torch  # noqa: F401  (its libraries first)
@@ -225,10 +225,9 @@ class WorldModel:
             "progress": progress,
         }
         with _enough_memory(where):
-            made = self._native.generate(views, prompt, _cameras(rig), **options)
+            made = self._native.generate(views, prompt, rig, **options)
         if made["actions"] is None:
             made["confidence"] = None
-        made["rig"] = _rig(made.pop("cameras"))
         made["settings"], made["timings"] = json.loads(made["settings"]), json.loads(made["timings"])
         return Rollout(**made, prompt=prompt, task=task)
 
@@ -271,19 +270,3 @@ def _enough_memory(where: str) -> Iterator[None]:
         raise MemoryError(
             f"[{where}] memory: expected enough of it, got too little for {asked[1] if asked else '2^63'} bytes"
         ) from None
-
-
-def _cameras(rig: Rig) -> dict[str, Any]:
-    """A rig as the native module takes it."""
-    return {
-        "intrinsics": rig.intrinsics,
-        "world_from_camera": rig.world_from_camera,
-        "width": rig.width,
-        "height": rig.height,
-    }
-
-
-def _rig(cameras: Mapping[str, Any]) -> Rig:
-    size = {"width": cameras["width"], "height": cameras["height"]}
-    matrices = zip(cameras["intrinsics"], cameras["world_from_camera"])
-    return Rig([Camera(intrinsics=k, world_from_camera=pose, **size) for k, pose in matrices])
