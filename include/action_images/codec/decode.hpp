@@ -15,6 +15,7 @@
 #include <action_images/codec/convention.hpp>
 #include <action_images/codec/fill.hpp>
 #include <action_images/codec/peak.hpp>
+#include <action_images/codec/picture.hpp>
 #include <action_images/codec/pose.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/codec/survey.hpp>
@@ -43,41 +44,12 @@ struct Decoded {
 
 namespace detail {
 
-/// What one picture shows.
-struct PictureReading {
-  std::array<std::optional<Peak>, 3> peaks;  ///< by PointIndex, index turned into pixels
-  ResponseHistogram blue;
-};
-
 /// One frame before gaps are filled.
 struct FrameReading {
   ActionPoints points;
   Action action;
   double confidence = 0.0;
 };
-
-/// Blue responses below this belong to the background: it is 0.251 in uint8, and noise comes on top.
-inline constexpr double background_limit = 1.5 * background_level;
-
-template <PixelType Pixel>
-PictureReading read_picture(const ImagesView<const Pixel>& picture, double sigma, const PixelLayout& layout) {
-  const Survey survey = survey_picture(picture, sigma);
-  PictureReading reading{{}, survey.blue};
-  for (std::size_t channel = 0; channel < 3; ++channel) {
-    PeakOptions options{.sigma = sigma};
-    if (channel < 2) {
-      options.floor = survey.cells[channel].floor();
-    } else {
-      const auto background = survey.blue.level_below(background_limit);
-      options.base = background ? background->mean : background_level;
-      options.clip = background_level + 0.03;
-    }
-    auto peak = find_peak(picture, channel, survey.cells[channel], options);
-    if (peak) peak->index.array() += layout.pixel_offset;
-    reading.peaks[static_cast<std::size_t>(layout.point_of_channel[channel])] = peak;
-  }
-  return reading;
-}
 
 /// Openness, and which share of the blue responses it rests on.
 struct OpennessReading {
@@ -106,10 +78,10 @@ inline std::optional<PointReading> read_point(const std::vector<PictureReading>&
   std::vector<Sighting> sightings;
   double score = 0.0;
   for (std::size_t view = 0; view < views.size(); ++view) {
-    const auto& peak = views[view].peaks[index];
-    if (!peak) continue;
-    sightings.push_back({&rig[view], peak->index, std::max(peak->score, 1e-3)});
-    score += peak->score;
+    const Peaks& peaks = views[view].peaks[index];
+    if (peaks.empty()) continue;
+    sightings.push_back({&rig[view], peaks[0].index, std::max(peaks[0].score, 1e-3)});
+    score += peaks[0].score;
   }
   const auto triangulated = triangulate(sightings, 0.25 * sigma);
   if (!triangulated) return std::nullopt;
@@ -142,9 +114,9 @@ inline std::optional<PointsReading> read_points_from_one_view(const PictureReadi
   std::array<Eigen::Vector2d, 3> pixels;
   double confidence = 1.0;
   for (std::size_t i = 0; i < 3; ++i) {
-    if (!view.peaks[i]) return std::nullopt;
-    pixels[i] = view.peaks[i]->index;
-    confidence = std::min(confidence, view.peaks[i]->score);
+    if (view.peaks[i].empty()) return std::nullopt;
+    pixels[i] = view.peaks[i][0].index;
+    confidence = std::min(confidence, view.peaks[i][0].score);
   }
   return PointsReading{points_from_one_view(pixels, camera, *options.depth, options.axis_length), confidence};
 }
@@ -219,11 +191,12 @@ Decoded decode(const ImagesView<const Pixel>& images, const Rig& rig, const Deco
   const double sigma = sigma_of(options.sigma, rig);
   const PixelLayout layout = layout_of(options.convention);
   std::vector<detail::FrameReading> frames;
+  PictureWorkspace workspace;
   for (std::size_t time = 0; time < images.frames; ++time) {
-    std::vector<detail::PictureReading> views;
+    std::vector<PictureReading> views;
     for (std::size_t view = 0; view < images.views; ++view) {
       const ImagesView<const Pixel> picture{images.frame(view, time), 1, 1, images.height, images.width};
-      views.push_back(detail::read_picture(picture, sigma, layout));
+      views.push_back(read_picture(picture, sigma, layout, workspace));
     }
     frames.push_back(detail::read_frame(views, rig, sigma, options));
   }

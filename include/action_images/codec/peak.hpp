@@ -6,24 +6,58 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
 
+#include <action_images/codec/gaussian_fit.hpp>
+#include <action_images/codec/patch.hpp>
 #include <action_images/codec/survey.hpp>
 
 namespace action_images {
 
 /// A blob of one channel.
 struct Peak {
-  Eigen::Vector2d index;  ///< index coordinates (column, row) of the maximum, sub-pixel [px]
-  double height = 0.0;    ///< response at the maximum, above the floor
-  double sigma = 0.0;     ///< fitted standard deviation [px]
-  double score = 0.0;     ///< how much it looks like a drawn Gaussian, 0..1: height, width and noise
+  Eigen::Vector2d index;       ///< index coordinates (column, row) of the maximum, sub-pixel [px]
+  Eigen::Matrix2d covariance;  ///< of `index` [px^2]
+  double height = 0.0;         ///< response at the maximum, above the background that was subtracted
+  double sigma = 0.0;          ///< fitted standard deviation [px]
+  double noise = 0.0;          ///< root mean square of the residuals of the fit (response)
+  double score = 0.0;          ///< how much it looks like a drawn Gaussian, 0..1: height, width, noise, share inside
 };
 
-/// What is known of a channel before its blob is sought.
+/// The blobs of one channel, best first; no memory of its own.
+class Peaks {
+ public:
+  static constexpr std::size_t capacity = 3;
+
+  bool empty() const { return size_ == 0; }
+  bool full() const { return size_ == capacity; }
+  std::size_t size() const { return size_; }
+  const Peak& operator[](std::size_t i) const { return peaks_[i]; }
+  Peak& operator[](std::size_t i) { return peaks_[i]; }
+  const Peak& front() const { return peaks_[0]; }
+  const Peak* begin() const { return peaks_.data(); }
+  const Peak* end() const { return peaks_.data() + size_; }
+  Peak* begin() { return peaks_.data(); }
+  Peak* end() { return peaks_.data() + size_; }
+
+  /// Puts a peak behind those of at least its score; the worst one makes room if need be.
+  void insert(const Peak& peak) {
+    std::size_t place = std::min(size_, capacity - 1);
+    if (full() && !(peak.score > peaks_[place].score)) return;
+    for (; place > 0 && peak.score > peaks_[place - 1].score; --place) peaks_[place] = peaks_[place - 1];
+    peaks_[place] = peak;
+    size_ = std::min(size_ + 1, capacity);
+  }
+
+ private:
+  std::array<Peak, capacity> peaks_;
+  std::size_t size_ = 0;
+};
+
+/// What is known of a channel before its blobs are sought.
 struct PeakOptions {
   double sigma = 1.0;  ///< expected standard deviation [px]
   double floor = 0.0;  ///< response to subtract everywhere
@@ -31,268 +65,217 @@ struct PeakOptions {
   double clip = 0.0;   ///< responses up to here may have been overwritten by the background
 };
 
+/// Memory for the search, used again from picture to picture.
+struct PeakWorkspace {
+  detail::Patch patch;
+  detail::FitSums sums;
+  std::vector<float> scratch;
+};
+
 namespace detail {
 
-/// Logarithm of an isotropic Gaussian: c0 + cx x + cy y + k (x^2 + y^2), x and y in sigmas from an anchor.
-using LogGaussian = Eigen::Vector4d;
-
-inline bool is_blob(const LogGaussian& model) {
-  return model.allFinite() && model[3] < -0.03 && model[3] > -8.0 && model[0] < 3.0 &&
-         model.segment<2>(1).norm() < -2.0 * model[3] * 3.0;
-}
-inline Eigen::Vector2d center_of(const LogGaussian& model) { return -model.segment<2>(1) / (2.0 * model[3]); }
-inline double height_of(const LogGaussian& model) {
-  return std::exp(model[0] - model.segment<2>(1).squaredNorm() / (4.0 * model[3]));
-}
-
-/// Normal equations of a weighted least-squares fit in the basis (1, x, y, x^2 + y^2).
-struct FitSums {
-  Eigen::Matrix4d normal = Eigen::Matrix4d::Zero();
-  Eigen::Vector4d right = Eigen::Vector4d::Zero();
-  double weight = 0.0;           ///< number of pixels, robustly counted
-  double square_residual = 0.0;  ///< sum of weighted squared residuals
-
-  /// Adds a row at height y from the sums over its pixels of w x^n (n = 0..4) and of w z x^n (n = 0..2).
-  void add_row(double y, const std::array<double, 5>& w, const std::array<double, 3>& z) {
-    const double y2 = y * y;
-    const double radial = w[2] + y2 * w[0];
-    Eigen::Matrix4d row;
-    row << w[0], w[1], y * w[0], radial,            //
-        w[1], w[2], y * w[1], w[3] + y2 * w[1],     //
-        y * w[0], y * w[1], y2 * w[0], y * radial,  //
-        radial, w[3] + y2 * w[1], y * radial, w[4] + 2.0 * y2 * w[2] + y2 * y2 * w[0];
-    normal += row;
-    right += Eigen::Vector4d(z[0], z[1], y * z[0], z[2] + y2 * z[0]);
-  }
-
-  /// Solution with a weak pull of k towards `k`, the expected width, so that a blob of few pixels has one too.
-  LogGaussian solve(double k) const {
-    constexpr double pull = 0.02;
-    Eigen::Matrix4d matrix = normal;
-    Eigen::Vector4d vector = right;
-    matrix(3, 3) += pull;
-    vector[3] += pull * k;
-    return matrix.ldlt().solve(vector);
-  }
-};
-
-/// One channel of a picture (H, W, 3) and the anchor of the fit.
-template <PixelType Pixel>
-class ChannelWindow {
- public:
-  ChannelWindow(const ImagesView<const Pixel>& picture, std::size_t channel, const PeakOptions& options)
-      : picture_(picture), channel_(channel), options_(options) {}
-
-  /// Moves the anchor (index coordinates) and takes the pixels within `reach` sigmas of it.
-  void center_at(const Eigen::Vector2d& anchor, double reach) {
-    anchor_ = anchor;
-    const auto range = [&](double center, std::size_t size) {
-      const double last = static_cast<double>(size) - 1.0;
-      const double radius = std::max(reach * options_.sigma, 1.0);
-      return std::array<std::size_t, 2>{
-          static_cast<std::size_t>(std::clamp(std::ceil(center - radius), 0.0, last)),
-          static_cast<std::size_t>(std::clamp(std::floor(center + radius), 0.0, last)) + 1};
-    };
-    x_ = range(anchor.x(), picture_.width);
-    y_ = range(anchor.y(), picture_.height);
-  }
-
-  const Eigen::Vector2d& anchor() const { return anchor_; }
-  std::size_t columns() const { return x_[1] - x_[0]; }
-  double x(std::size_t column) const { return (static_cast<double>(x_[0] + column) - anchor_.x()) / options_.sigma; }
-  double y(std::size_t row) const { return (static_cast<double>(row) - anchor_.y()) / options_.sigma; }
-
-  /// Calls visit(y, row responses); the responses are above the floor.
-  template <typename Visit>
-  void for_each_row(std::size_t stride, const Visit& visit) const {
-    std::vector<float> responses(columns());
-    for (std::size_t row = y_[0]; row < y_[1]; row += stride) {
-      const Pixel* const pixels = picture_.data + (row * picture_.width + x_[0]) * 3 + channel_;
-      const auto floor = static_cast<float>(options_.floor);
-      for (std::size_t i = 0; i < responses.size(); ++i) responses[i] = response_of(pixels[3 * i]) - floor;
-      visit(y(row), responses);
-    }
-  }
-
- private:
-  const ImagesView<const Pixel>& picture_;
-  std::size_t channel_;
-  const PeakOptions& options_;
-  Eigen::Vector2d anchor_ = Eigen::Vector2d::Zero();
-  std::array<std::size_t, 2> x_{};
-  std::array<std::size_t, 2> y_{};
-};
-
-/// Mean of the responses within half a sigma of the anchor, as the height of a Gaussian there.
-template <PixelType Pixel>
-double height_at_anchor(const ChannelWindow<Pixel>& window) {
-  double sum = 0.0;
-  double count = 0.0;
-  window.for_each_row(1, [&](double y, const std::vector<float>& responses) {
-    for (std::size_t i = 0; i < responses.size(); ++i) {
-      const double expected = std::exp(-0.5 * (window.x(i) * window.x(i) + y * y));
-      sum += expected * responses[i];
-      count += expected * expected;
-    }
-  });
-  return count > 0.0 ? sum / count : 0.0;
-}
-
-/// Rows and columns that a rough look at a blob may skip [px].
-inline std::size_t rough_stride(double sigma) { return sigma > 12.0 ? 4 : 1; }
-
-/// Centroid of what exceeds `threshold`, index coordinates; the anchor if nothing does.
-template <PixelType Pixel>
-Eigen::Vector2d centroid_above(const ChannelWindow<Pixel>& window, double threshold, double sigma) {
-  Eigen::Vector2d sum = Eigen::Vector2d::Zero();
-  double weights = 0.0;
-  const std::size_t stride = rough_stride(sigma);
-  window.for_each_row(stride, [&](double y, const std::vector<float>& responses) {
-    for (std::size_t i = 0; i < responses.size(); i += stride) {
-      const double weight = std::max(0.0, responses[i] - threshold);
-      sum += weight * Eigen::Vector2d(window.x(i), y);
-      weights += weight;
-    }
-  });
-  return window.anchor() + (weights > 0.0 ? Eigen::Vector2d(sum / weights * sigma) : Eigen::Vector2d(0.0, 0.0));
-}
-
-/// First fit: least squares on the logarithm of the responses above `level`, weighted by their squares.
-template <PixelType Pixel>
-LogGaussian fit_logarithm(const ChannelWindow<Pixel>& window, double level, std::size_t stride) {
-  FitSums sums;
-  const auto threshold = static_cast<float>(level);
-  window.for_each_row(stride, [&](double y, const std::vector<float>& responses) {
-    std::array<double, 5> w{};
-    std::array<double, 3> z{};
-    for (std::size_t i = 0; i < responses.size(); ++i) {
-      const float response = responses[i];
-      if (!(response > threshold)) continue;
-      const double x = window.x(i);
-      double moment = static_cast<double>(response) * response;
-      const double logarithm = std::log(response);
-      for (std::size_t n = 0; n < 5; ++n, moment *= x) {
-        w[n] += moment;
-        if (n < 3) z[n] += moment * logarithm;
-      }
-    }
-    sums.add_row(y, w, z);
-  });
-  return sums.solve(-0.5);
-}
-
-/// How a Gauss-Newton step looks at the pixels.
-struct StepOptions {
-  double level;            ///< pixels count where the model exceeds this
-  double tolerance;        ///< residuals beyond lose weight (Cauchy)
-  std::size_t stride = 1;  ///< of the rows [px]
-};
-
-/// One Gauss-Newton step of the fit to the responses themselves.
-template <PixelType Pixel>
-FitSums gauss_newton_sums(const ChannelWindow<Pixel>& window, const LogGaussian& model, const StepOptions& step) {
-  FitSums sums;
-  std::vector<double> along_x(window.columns());
-  for (std::size_t i = 0; i < along_x.size(); ++i) {
-    along_x[i] = std::exp(window.x(i) * (model[1] + model[3] * window.x(i)));
-  }
-  window.for_each_row(step.stride, [&](double y, const std::vector<float>& responses) {
-    const double along_y = std::exp(model[0] + y * (model[2] + model[3] * y));
-    std::array<double, 5> w{};
-    std::array<double, 3> z{};
-    for (std::size_t i = 0; i < responses.size(); ++i) {
-      const double expected = along_x[i] * along_y;
-      if (!(expected > step.level)) continue;
-      const double residual = responses[i] - expected;
-      const double trust = 1.0 / (1.0 + residual * residual / (step.tolerance * step.tolerance));
-      const double x = window.x(i);
-      double moment = trust * expected;
-      sums.weight += 1.0;
-      sums.square_residual += residual * residual;
-      for (std::size_t n = 0; n < 5; ++n, moment *= x) {
-        w[n] += moment * expected;
-        if (n < 3) z[n] += moment * residual;
-      }
-    }
-    sums.add_row(y, w, z);
-  });
-  return sums;
-}
+inline constexpr double least_height = 0.1;  ///< of a blob, above the base
 
 /// Level above which a blob of some height is fitted.
 inline double fit_level(double height, const PeakOptions& options) {
-  const double above_base = options.base + (options.sigma < 1.5 ? 0.1 : 0.2) * (height - options.base);
+  const double above_base = options.base + (options.sigma < 1.5 ? 0.1 : 0.15) * (height - options.base);
   return std::max(above_base, std::min(options.clip, 0.7 * height));
 }
 
-/// Puts the window on the blob that the survey saw: a few centroids from the mode on.
-/// @return height of the blob there.
-template <PixelType Pixel>
-double settle_on_blob(ChannelWindow<Pixel>& window, const CellMap& cells, const PeakOptions& options) {
-  const auto mode = cells.mode();
-  Eigen::Vector2d center(mode[0], mode[1]);
-  window.center_at(center, 1.0);
-  const double height = height_at_anchor(window);
-  for (int i = 0; i < 3; ++i) {
-    window.center_at(center, 1.6);
-    center = centroid_above(window, options.base + 0.4 * (height - options.base), options.sigma);
-  }
-  window.center_at(center, 1.0);
-  return height_at_anchor(window);
-}
-
-struct BlobFit {
+/// What a rough look at a blob tells.
+struct RoughBlob {
   LogGaussian model;
-  double noise;  ///< root mean square of the residuals
+  double ceiling = 1e3;    ///< responses near the top of a saturated blob
+  double tolerance = 0.1;  ///< residuals beyond belong to something else
 };
 
-/// Fits an isotropic Gaussian of free centre, height and width: on the logarithm, then three Gauss-Newton steps.
-template <PixelType Pixel>
-std::optional<BlobFit> fit_blob(const ChannelWindow<Pixel>& window, double height, const PeakOptions& options) {
-  const std::size_t rough = rough_stride(options.sigma);
-  BlobFit fit{fit_logarithm(window, fit_level(height, options), rough), 0.0};
-  if (!is_blob(fit.model)) fit.model = {std::log(height), 0.0, 0.0, -0.5};
-  constexpr int steps = 3;
-  for (int i = 0; i < steps; ++i) {
-    const double level = fit_level(height_of(fit.model), options);
-    const FitSums sums =
-        gauss_newton_sums(window, fit.model, {level, std::max(0.02, 0.15 * height), i + 1 < steps ? rough : 1});
-    if (sums.weight < 3.0) return std::nullopt;
-    fit.noise = std::sqrt(sums.square_residual / sums.weight);
-    const LogGaussian improved = fit.model + sums.solve(-0.5 - fit.model[3]);
-    if (!is_blob(improved)) break;
-    fit.model = improved;
+/// Top of a saturated blob: many responses that are (nearly) the largest, compared with those above half of it. Of a
+/// Gaussian, log2(1 / (1 - d)) of these lie within d of the top.
+inline double ceiling_of(const Patch& patch) {
+  constexpr float reach = 4.0F / 255.0F;
+  float top = 0.0F;
+  for (std::size_t i = 0; i < patch.rows(); ++i)
+    top = std::max(top, *std::max_element(patch.row(i), patch.row(i) + patch.columns()));
+  float high = 0.0F;
+  float half = 0.0F;
+  for (std::size_t i = 0; i < patch.rows(); ++i) {
+    const float* const row = patch.row(i);
+    for (std::size_t j = 0; j < patch.columns(); ++j) {
+      high += row[j] >= top - reach ? 1.0F : 0.0F;
+      half += row[j] >= 0.5F * top ? 1.0F : 0.0F;
+    }
   }
-  return fit;
+  return high >= 6.0F && high > 0.12F * half ? static_cast<double>(top - reach) : 1e3;
 }
 
-/// 1 for a blob of full height and expected width without noise; a blob of 60 % of the height still counts as full.
-inline double score_of(double height, double width_ratio, double noise) {
-  const double width = std::log2(width_ratio);
-  const double roughness = noise / (0.2 * height);
-  return std::min(1.0, height / 0.6) * std::exp(-0.5 * width * width) / (1.0 + roughness * roughness);
+/// Mean of the responses within half a unit of the anchor.
+inline double height_at_anchor(const Patch& patch) {
+  double sum = 0.0;
+  double count = 0.0;
+  for (std::size_t i = 0; i < patch.rows(); ++i) {
+    for (std::size_t j = 0; j < patch.columns(); ++j) {
+      const double x = static_cast<double>(patch.x()[j]);
+      if (x * x + patch.y(i) * patch.y(i) > 0.3) continue;
+      sum += static_cast<double>(patch.row(i)[j]);
+      count += 1.0;
+    }
+  }
+  return count > 0.0 ? sum / count : 0.0;
+}
+
+/// Response that a pixel does not resolve.
+template <PixelType Pixel>
+constexpr double least_noise() {
+  return std::is_same_v<Pixel, float> ? 1e-5 : 0.3 / 255.0;
+}
+
+/// Gauss-Newton steps until one is small, `steps` at most; the last one stays in `workspace.sums`.
+inline std::optional<FitStep> improve(RoughBlob& blob, const PeakOptions& options, double noise, int steps,
+                                      PeakWorkspace& workspace) {
+  std::optional<FitStep> taken;
+  for (int i = 0; i < steps; ++i) {
+    const double level = fit_level(height_of(blob.model), options);
+    ResponseTerms terms(workspace.patch, blob.model, {level, blob.ceiling, blob.tolerance});
+    accumulate(workspace.patch, terms, workspace.sums);
+    if (workspace.sums.count < 3.0) return std::nullopt;
+    const double pull = 4.0 * workspace.sums.variance(noise);
+    const Eigen::Vector4d delta = workspace.sums.solve(-0.5 - blob.model[3], pull);
+    if (!is_blob(blob.model + delta)) return taken;
+    taken = FitStep{blob.model, delta, pull, noise};
+    blob.model += delta;
+    if (delta.cwiseAbs().maxCoeff() < 0.1 && delta.segment<2>(1).norm() < 0.03) break;
+  }
+  return taken;
 }
 
 }  // namespace detail
 
-/// Finds the blob of one channel: mode of the survey, then the centroid around it, then a robust fit of an isotropic
-/// Gaussian of free centre, height and width, which blurred, weaker and wider blobs still follow.
-/// @param picture  (H, W, 3).   @return nullopt if no blob stands out of the background and the noise.
+/// Search for the blobs of one channel of a picture (H, W, 3).
 template <PixelType Pixel>
-std::optional<Peak> find_peak(const ImagesView<const Pixel>& picture, std::size_t channel, const CellMap& cells,
-                              const PeakOptions& options) {
-  constexpr double least_height = 0.1;
-  detail::ChannelWindow<Pixel> window(picture, channel, options);
-  const double start_height = detail::settle_on_blob(window, cells, options);
-  if (!(start_height - options.base > least_height)) return std::nullopt;
-  window.center_at(window.anchor(), 2.5);
-  const auto fit = detail::fit_blob(window, start_height, options);
-  if (!fit) return std::nullopt;
-  const double height = detail::height_of(fit->model);
-  const double width_ratio = std::sqrt(-0.5 / fit->model[3]);
-  if (!(height - options.base > least_height) || fit->noise > 0.5 * height) return std::nullopt;
-  return Peak{window.anchor() + options.sigma * detail::center_of(fit->model), height, options.sigma * width_ratio,
-              detail::score_of(height, width_ratio, fit->noise)};
-}
+class PeakSearch {
+ public:
+  /// @param cells  of the channel's survey; found blobs are taken out of it.
+  PeakSearch(const detail::Channel<Pixel>& channel, CellMap& cells, const PeakOptions& options,
+             PeakWorkspace& workspace)
+      : channel_(channel), cells_(cells), options_(options), workspace_(workspace) {}
+
+  Peaks find() {
+    Peaks peaks;
+    double least = detail::least_height;
+    while (!peaks.full()) {
+      const CellMap::Mode mode = cells_.mode();
+      if (!(mode.mean - options_.floor - options_.base > 0.4 * least)) break;
+      const auto peak = find_at({cells_.x(mode.column), cells_.y(mode.row)});
+      if (!peak || !(peak->height - options_.base > least)) break;
+      least = std::max(least, 0.3 * (peak->height - options_.base));
+      peaks.insert(*peak);
+      take_out(*peak);
+    }
+    return peaks;
+  }
+
+ private:
+  std::optional<Peak> find_at(const Eigen::Vector2d& mode) {
+    auto blob = look_roughly(mode);
+    if (!blob) return std::nullopt;
+    return measure(*blob);
+  }
+
+  /// A few pixels of the survey's grid: fit of the logarithm, then of the responses.
+  std::optional<detail::RoughBlob> look_roughly(const Eigen::Vector2d& mode) {
+    detail::Patch& patch = workspace_.patch;
+    const SurveyGrid& grid = cells_.grid;
+    load({mode, options_.sigma, std::max(2.5 * options_.sigma, 2.0), {grid.column_stride, grid.row_stride}, 64});
+    const double height = detail::height_at_anchor(patch);
+    if (!(height - options_.base > 0.5 * detail::least_height)) return std::nullopt;
+    detail::RoughBlob blob;
+    blob.ceiling = detail::ceiling_of(patch);
+    const double threshold =
+        std::max(options_.base + 0.35 * (height - options_.base), std::min(options_.clip, 0.8 * height));
+    accumulate(patch, detail::LogarithmTerms{patch, static_cast<float>(threshold), static_cast<float>(blob.ceiling)},
+               workspace_.sums);
+    blob.model = workspace_.sums.solve(-0.5, 0.02);
+    if (!detail::is_blob(blob.model)) blob.model = {std::log(height), 0.0, 0.0, -0.5};
+    blob.tolerance = 0.15 * height;
+    if (!detail::improve(blob, options_, noise_, 3, workspace_)) return std::nullopt;
+    return blob;
+  }
+
+  /// All pixels that tell something, or many of them.
+  std::optional<Peak> measure(detail::RoughBlob blob) {
+    using namespace detail;
+    const double noise = std::sqrt(workspace_.sums.variance(noise_));
+    const Eigen::Vector2d center = center_of(blob.model);
+    const double height = height_of(blob.model);
+    const double reach = std::sqrt(2.0 * std::log(height / fit_level(height, options_))) * width_of(blob.model);
+    blob.model = moved(blob.model, center);
+    const bool noisy = noise > 4.0 / 255.0;
+    load({workspace_.patch.anchor() + options_.sigma * center,
+          options_.sigma,
+          std::max(reach * options_.sigma, 1.5),
+          {1, 1},
+          noisy ? Patch::capacity : Patch::capacity / 2});
+    const auto step = improve(blob, options_, noise_, 3, workspace_);
+    if (!step) return std::nullopt;
+    const FitQuality quality = fit_quality(workspace_.sums, *step, workspace_.patch.row_stride());
+    return peak_of(blob.model, quality);
+  }
+
+  std::optional<Peak> peak_of(const detail::LogGaussian& model, const detail::FitQuality& quality) const {
+    const double height = detail::height_of(model);
+    const double unit = options_.sigma;
+    if (!(height - options_.base > detail::least_height) || quality.noise > 0.5 * height ||
+        quality.height_error > 0.3) {
+      return std::nullopt;
+    }
+    Peak peak{workspace_.patch.anchor() + unit * detail::center_of(model), unit * unit * quality.covariance, height,
+              unit * detail::width_of(model), quality.noise};
+    peak.covariance.diagonal().array() += 1e-8;
+    peak.score = score_of(peak);
+    return peak;
+  }
+
+  /// 1 for a blob of full height and expected width without noise, inside the picture; a blob of 60 % of the height or
+  /// of the area still counts as full.
+  double score_of(const Peak& peak) const {
+    const double width = std::log2(peak.sigma / options_.sigma);
+    const double roughness = peak.noise / (0.2 * peak.height);
+    return std::min(1.0, peak.height / 0.6) * std::min(1.0, share_inside(peak) / 0.6) * std::exp(-0.5 * width * width) /
+           (1.0 + roughness * roughness);
+  }
+
+  double share_inside(const Peak& peak) const {
+    const auto share = [&](double center, std::size_t size) {
+      const double scale = std::sqrt(0.5) / peak.sigma;
+      return 0.5 * (std::erf((static_cast<double>(size) - 0.5 - center) * scale) + std::erf((center + 0.5) * scale));
+    };
+    return share(peak.index.x(), channel_.picture.width) * share(peak.index.y(), channel_.picture.height);
+  }
+
+  void load(const detail::PatchWindow& window) { workspace_.patch.load(channel_, window, {options_.floor}); }
+
+  /// Subtracts a blob from the survey, so that another one shows.
+  void take_out(const Peak& peak) {
+    const double side = static_cast<double>(cells_.grid.cell);
+    const double variance = peak.sigma * peak.sigma + side * side / 12.0;
+    const double height = peak.height * peak.sigma * peak.sigma / variance;
+    for (std::size_t i = 0; i < cells_.rows; ++i) {
+      const double dy = cells_.y(i) - peak.index.y();
+      const double along_y = height * std::exp(-0.5 * dy * dy / variance);
+      if (along_y < 0.01) continue;
+      for (std::size_t j = 0; j < cells_.columns; ++j) {
+        const double dx = cells_.x(j) - peak.index.x();
+        const double response = along_y * std::exp(-0.5 * dx * dx / variance);
+        cells_.means[i * cells_.columns + j] -= static_cast<float>(std::max(0.0, response - options_.base));
+      }
+    }
+  }
+
+  detail::Channel<Pixel> channel_;
+  CellMap& cells_;
+  const PeakOptions& options_;
+  PeakWorkspace& workspace_;
+  double noise_ = detail::least_noise<Pixel>();
+};
 
 }  // namespace action_images

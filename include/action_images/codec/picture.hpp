@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include <action_images/codec/convention.hpp>
+#include <action_images/codec/peak.hpp>
+#include <action_images/codec/survey.hpp>
+
+namespace action_images {
+
+/// What one picture shows.
+struct PictureReading {
+  std::array<Peaks, 3> peaks;  ///< by PointIndex, best first, `index` turned into pixel coordinates
+  ResponseHistogram blue;
+};
+
+/// Memory to read pictures with, used again from picture to picture; one per thread.
+struct PictureWorkspace {
+  Survey survey;
+  PeakWorkspace peak;
+};
+
+/// Blue responses below this belong to the background: it is 0.251 in uint8, and noise comes on top.
+inline constexpr double background_limit = 1.5 * background_level;
+
+/// Finds the blobs of a picture (H, W, 3) and the distribution of its blue responses. Allocates nothing when pictures
+/// of the same size follow each other.
+/// @param sigma  of the drawn Gaussians [px].
+template <PixelType Pixel>
+PictureReading read_picture(const ImagesView<const Pixel>& picture, double sigma, const PixelLayout& layout,
+                            PictureWorkspace& workspace) {
+  Survey& survey = workspace.survey;
+  survey_picture(picture, sigma, survey);
+  PictureReading reading{{}, survey.blue};
+  for (std::size_t channel = 0; channel < 3; ++channel) {
+    PeakOptions options{.sigma = sigma};
+    if (channel < 2) {
+      options.floor = static_cast<double>(survey.cells[channel].floor(workspace.peak.scratch));
+    } else {
+      const auto background = survey.blue.level_below(background_limit);
+      options.base = background ? background->mean : background_level;
+      options.clip = background_level + 0.03;
+    }
+    Peaks peaks = PeakSearch<Pixel>({picture, channel}, survey.cells[channel], options, workspace.peak).find();
+    for (Peak& peak : peaks) peak.index.array() += layout.pixel_offset;
+    reading.peaks[static_cast<std::size_t>(layout.point_of_channel[channel])] = peaks;
+  }
+  return reading;
+}
+
+}  // namespace action_images
