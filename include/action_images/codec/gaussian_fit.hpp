@@ -9,6 +9,7 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <Eigen/LU>
 
 #include <action_images/codec/patch.hpp>
 
@@ -203,7 +204,7 @@ class ResponseTerms {
     const Lanes inside = (expected - level_).min(ceiling_ - expected) * sharpness_;
     const Lanes trust = inside.min(1.0F).max(0.0F) / (1.0F + square * precision_);
     const Lanes pull = trust * expected;
-    return {pull * expected, pull * residual, trust, trust * square};
+    return {pull * expected, pull * residual, trust, trust * trust * square};
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include <Eigen/Core>
 
+#include <action_images/codec/background.hpp>
 #include <action_images/codec/histogram.hpp>
 
 namespace action_images::detail {
@@ -35,15 +36,6 @@ struct PatchAxis {
   }
 };
 
-/// What lies under a blob and is subtracted from it.
-struct Background {
-  double level = 0.0;                                ///< response at `origin`
-  Eigen::Vector2d origin = Eigen::Vector2d::Zero();  ///< index coordinates [px]
-  Eigen::Vector2d slope = Eigen::Vector2d::Zero();   ///< [1/px]
-
-  double at(const Eigen::Vector2d& index) const { return level + slope.dot(index - origin); }
-};
-
 /// One channel of a picture (H, W, 3).
 template <PixelType Pixel>
 struct Channel {
@@ -65,6 +57,7 @@ struct PatchWindow {
 class Patch {
  public:
   static constexpr std::size_t capacity = 128;  ///< of rows and columns
+  static constexpr float masked = -1e9F;        ///< so far from every blob that it has no weight
 
   template <PixelType Pixel>
   void load(const Channel<Pixel>& channel, const PatchWindow& window, const Background& background) {
@@ -87,6 +80,23 @@ class Patch {
     }
     subtract(background);
   }
+
+  /// Leaves out what lies within `radius` of `center` [px]; see `masked`.
+  void mask(const Eigen::Vector2d& center, double radius) {
+    const Eigen::Vector2d middle = (center - anchor_) / unit_;
+    for (std::size_t i = 0; i < rows(); ++i) {
+      const double dy = y(i) - middle.y();
+      const double square = radius * radius / (unit_ * unit_) - dy * dy;
+      float* const values = row(i);
+      for (std::size_t j = 0; j < columns() && square > 0.0; ++j) {
+        const double dx = static_cast<double>(x_[j]) - middle.x();
+        if (dx * dx < square) values[j] = masked;
+      }
+    }
+  }
+
+  /// Coordinates count from `anchor` from now on, though nothing is loaded.
+  void move_anchor(const Eigen::Vector2d& anchor) { anchor_ = anchor; }
 
   const Eigen::Vector2d& anchor() const { return anchor_; }
   double unit() const { return unit_; }

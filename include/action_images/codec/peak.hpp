@@ -43,16 +43,18 @@ class Peaks {
   Peak* begin() { return peaks_.data(); }
   Peak* end() { return peaks_.data() + size_; }
 
-  /// Puts a peak behind those of at least its score; the worst one makes room if need be.
+  /// Puts a peak behind those of at least its rank; the last one makes room if need be.
   void insert(const Peak& peak) {
     std::size_t place = std::min(size_, capacity - 1);
-    if (full() && !(peak.score > peaks_[place].score)) return;
-    for (; place > 0 && peak.score > peaks_[place - 1].score; --place) peaks_[place] = peaks_[place - 1];
+    if (full() && !(rank(peak) > rank(peaks_[place]))) return;
+    for (; place > 0 && rank(peak) > rank(peaks_[place - 1]); --place) peaks_[place] = peaks_[place - 1];
     peaks_[place] = peak;
     size_ = std::min(size_ + 1, capacity);
   }
 
  private:
+  static double rank(const Peak& peak) { return peak.score * std::min(1.0, peak.height); }
+
   std::array<Peak, capacity> peaks_;
   std::size_t size_ = 0;
 };
@@ -82,9 +84,10 @@ inline double fit_level(double height, const PeakOptions& options) {
   return std::max(above_base, std::min(options.clip, 0.7 * height));
 }
 
-/// What a rough look at a blob tells.
+/// What is known of a blob before it is measured.
 struct RoughBlob {
-  LogGaussian model;
+  LogGaussian model;       ///< in the coordinates of the patch
+  double noise = 0.0;      ///< root mean square of the residuals
   double ceiling = 1e3;    ///< responses near the top of a saturated blob
   double tolerance = 0.1;  ///< residuals beyond belong to something else
 };
@@ -115,7 +118,7 @@ inline double height_at_anchor(const Patch& patch) {
   for (std::size_t i = 0; i < patch.rows(); ++i) {
     for (std::size_t j = 0; j < patch.columns(); ++j) {
       const double x = static_cast<double>(patch.x()[j]);
-      if (x * x + patch.y(i) * patch.y(i) > 0.3) continue;
+      if (x * x + patch.y(i) * patch.y(i) > 0.3 || patch.row(i)[j] == Patch::masked) continue;
       sum += static_cast<double>(patch.row(i)[j]);
       count += 1.0;
     }
@@ -143,7 +146,7 @@ inline std::optional<FitStep> improve(RoughBlob& blob, const PeakOptions& option
     if (!is_blob(blob.model + delta)) return taken;
     taken = FitStep{blob.model, delta, pull, noise};
     blob.model += delta;
-    if (delta.cwiseAbs().maxCoeff() < 0.1 && delta.segment<2>(1).norm() < 0.03) break;
+    if (delta.cwiseAbs().maxCoeff() < 0.1 && delta.segment<2>(1).norm() < 0.008) break;
   }
   return taken;
 }
@@ -160,72 +163,124 @@ class PeakSearch {
       : channel_(channel), cells_(cells), options_(options), workspace_(workspace) {}
 
   Peaks find() {
-    Peaks peaks;
     double least = detail::least_height;
-    while (!peaks.full()) {
+    while (count_ < Peaks::capacity) {
       const CellMap::Mode mode = cells_.mode();
-      if (!(mode.mean - options_.floor - options_.base > 0.4 * least)) break;
-      const auto peak = find_at({cells_.x(mode.column), cells_.y(mode.row)});
-      if (!peak || !(peak->height - options_.base > least)) break;
-      least = std::max(least, 0.3 * (peak->height - options_.base));
-      peaks.insert(*peak);
-      take_out(*peak);
+      if (!(static_cast<double>(mode.mean) - options_.floor - options_.base > 0.4 * least)) break;
+      if (!find_at({cells_.x(mode.column), cells_.y(mode.row)}, least)) break;
+      const Peak& peak = found_[count_++].peak;
+      least = std::max(least, 0.3 * (peak.height - options_.base));
+      take_out(peak);
     }
+    part();
+    Peaks peaks;
+    for (std::size_t i = 0; i < count_; ++i) peaks.insert(found_[i].peak);
     return peaks;
   }
 
  private:
-  std::optional<Peak> find_at(const Eigen::Vector2d& mode) {
+  /// A blob that was measured.
+  struct Found {
+    detail::RoughBlob rough;
+    Peak peak;
+  };
+
+  bool find_at(const Eigen::Vector2d& mode, double least) {
     auto blob = look_roughly(mode);
-    if (!blob) return std::nullopt;
-    return measure(*blob);
+    if (!blob) return false;
+    const auto peak = measure(*blob, count_);
+    if (!peak || !(peak->height - options_.base > least)) return false;
+    found_[count_] = {*blob, *peak};
+    return true;
+  }
+
+  /// Measures blobs again that lie near each other, each without what lies under the others.
+  void part() {
+    for (int round = 0; round < 2; ++round) {
+      for (std::size_t i = 0; i < count_; ++i) {
+        if (!has_neighbor(i)) continue;
+        Found& found = found_[i];
+        const double width = options_.sigma / found.peak.sigma;
+        workspace_.patch.move_anchor(found.peak.index);
+        found.rough.model = {std::log(found.peak.height), 0.0, 0.0, -0.5 * width * width};
+        if (const auto peak = measure(found.rough, i)) found.peak = *peak;
+      }
+    }
+  }
+
+  bool has_neighbor(std::size_t self) const {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (i == self) continue;
+      const double reach = 2.5 * (found_[i].peak.sigma + found_[self].peak.sigma);
+      if ((found_[i].peak.index - found_[self].peak.index).norm() < reach) return true;
+    }
+    return false;
   }
 
   /// A few pixels of the survey's grid: fit of the logarithm, then of the responses.
   std::optional<detail::RoughBlob> look_roughly(const Eigen::Vector2d& mode) {
     detail::Patch& patch = workspace_.patch;
     const SurveyGrid& grid = cells_.grid;
-    load({mode, options_.sigma, std::max(2.5 * options_.sigma, 2.0), {grid.column_stride, grid.row_stride}, 64});
+    patch.load(channel_,
+               {mode, options_.sigma, std::max(2.5 * options_.sigma, 2.0), {grid.column_stride, grid.row_stride}, 64},
+               {options_.floor, mode});
+    mask_others(count_, 1.0);
     const double height = detail::height_at_anchor(patch);
     if (!(height - options_.base > 0.5 * detail::least_height)) return std::nullopt;
     detail::RoughBlob blob;
     blob.ceiling = detail::ceiling_of(patch);
-    const double threshold =
-        std::max(options_.base + 0.35 * (height - options_.base), std::min(options_.clip, 0.8 * height));
-    accumulate(patch, detail::LogarithmTerms{patch, static_cast<float>(threshold), static_cast<float>(blob.ceiling)},
-               workspace_.sums);
+    const double above_base = options_.base + 0.35 * (height - options_.base);
+    const auto threshold = static_cast<float>(std::max(above_base, std::min(options_.clip, 0.8 * height)));
+    accumulate(patch, detail::LogarithmTerms{patch, threshold, static_cast<float>(blob.ceiling)}, workspace_.sums);
     blob.model = workspace_.sums.solve(-0.5, 0.02);
     if (!detail::is_blob(blob.model)) blob.model = {std::log(height), 0.0, 0.0, -0.5};
     blob.tolerance = 0.15 * height;
     if (!detail::improve(blob, options_, noise_, 3, workspace_)) return std::nullopt;
+    blob.noise = std::sqrt(workspace_.sums.variance(noise_));
+    blob.tolerance = std::max(blob.tolerance, 4.0 * blob.noise);
     return blob;
   }
 
   /// All pixels that tell something, or many of them.
-  std::optional<Peak> measure(detail::RoughBlob blob) {
+  /// @param blob  in coordinates of the last patch.   @param self  its number among those found.
+  std::optional<Peak> measure(detail::RoughBlob blob, std::size_t self) {
     using namespace detail;
-    const double noise = std::sqrt(workspace_.sums.variance(noise_));
-    const Eigen::Vector2d center = center_of(blob.model);
+    Patch& patch = workspace_.patch;
+    const Eigen::Vector2d shift = center_of(blob.model);
+    const Eigen::Vector2d center = patch.anchor() + options_.sigma * shift;
     const double height = height_of(blob.model);
-    const double reach = std::sqrt(2.0 * std::log(height / fit_level(height, options_))) * width_of(blob.model);
-    blob.model = moved(blob.model, center);
-    const bool noisy = noise > 4.0 / 255.0;
-    load({workspace_.patch.anchor() + options_.sigma * center,
-          options_.sigma,
-          std::max(reach * options_.sigma, 1.5),
-          {1, 1},
-          noisy ? Patch::capacity : Patch::capacity / 2});
-    const auto step = improve(blob, options_, noise_, 3, workspace_);
+    const double width = width_of(blob.model) * options_.sigma;
+    const double reach = std::sqrt(2.0 * std::log(height / fit_level(height, options_))) * width;
+    blob.model = moved(blob.model, shift);
+    Background background{options_.floor, center};
+    if (options_.base == 0.0 && options_.clip == 0.0) {
+      const double floor = level_before_cut(options_.floor, blob.noise);
+      background = background_under(cells_, center, std::max(width, options_.sigma), floor);
+    }
+    const std::size_t rows = blob.noise > 4.0 / 255.0 ? Patch::capacity : Patch::capacity / 2;
+    patch.load(channel_, {center, options_.sigma, std::max(reach, 1.5), {1, 1}, rows}, background);
+    mask_others(self, height);
+    const auto step = improve(blob, options_, noise_, 4, workspace_);
     if (!step) return std::nullopt;
-    const FitQuality quality = fit_quality(workspace_.sums, *step, workspace_.patch.row_stride());
-    return peak_of(blob.model, quality);
+    return peak_of(blob.model, fit_quality(workspace_.sums, *step, patch.row_stride()));
+  }
+
+  /// Masks where other blobs than number `self` are brighter than a tenth of `height`.
+  void mask_others(std::size_t self, double height) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const Peak& other = found_[i].peak;
+      if (i == self || !(other.height > 0.1 * height)) continue;
+      const double radius = other.sigma * std::sqrt(2.0 * std::log(other.height / (0.1 * height)));
+      const double distance = (other.index - workspace_.patch.anchor()).norm();
+      workspace_.patch.mask(other.index, std::min(radius, 0.9 * distance));
+    }
   }
 
   std::optional<Peak> peak_of(const detail::LogGaussian& model, const detail::FitQuality& quality) const {
     const double height = detail::height_of(model);
     const double unit = options_.sigma;
-    if (!(height - options_.base > detail::least_height) || quality.noise > 0.5 * height ||
-        quality.height_error > 0.3) {
+    if (!(height - options_.base > detail::least_height) || quality.noise > 0.4 * height ||
+        quality.height_error > 0.3 || !(quality.covariance.determinant() > 0.0) || !(quality.covariance(0, 0) > 0.0)) {
       return std::nullopt;
     }
     Peak peak{workspace_.patch.anchor() + unit * detail::center_of(model), unit * unit * quality.covariance, height,
@@ -252,8 +307,6 @@ class PeakSearch {
     return share(peak.index.x(), channel_.picture.width) * share(peak.index.y(), channel_.picture.height);
   }
 
-  void load(const detail::PatchWindow& window) { workspace_.patch.load(channel_, window, {options_.floor}); }
-
   /// Subtracts a blob from the survey, so that another one shows.
   void take_out(const Peak& peak) {
     const double side = static_cast<double>(cells_.grid.cell);
@@ -276,6 +329,8 @@ class PeakSearch {
   const PeakOptions& options_;
   PeakWorkspace& workspace_;
   double noise_ = detail::least_noise<Pixel>();
+  std::array<Found, Peaks::capacity> found_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace action_images
