@@ -14,7 +14,6 @@
 #include <action_images/codec/array.hpp>
 #include <action_images/codec/convention.hpp>
 #include <action_images/codec/fill.hpp>
-#include <action_images/codec/peak.hpp>
 #include <action_images/codec/picture.hpp>
 #include <action_images/codec/pose.hpp>
 #include <action_images/codec/rig.hpp>

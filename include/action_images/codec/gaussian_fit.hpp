@@ -191,9 +191,9 @@ class ResponseTerms {
     const double columns = static_cast<double>(patch_.columns());
     const double first = (middle - half - static_cast<double>(patch_.x()[0])) / patch_.step();
     const double last = (middle + half - static_cast<double>(patch_.x()[0])) / patch_.step();
-    if (!(last > 0.0) || !(first < columns)) return {0, 0};
-    const auto begin = static_cast<std::size_t>(std::max(first, 0.0));
-    const auto end = static_cast<std::size_t>(std::min(last + 1.0, columns));
+    if (!(last > -2.0) || !(first < columns + 2.0)) return {0, 0};
+    const auto begin = static_cast<std::size_t>(std::max(first - 2.0, 0.0));
+    const auto end = static_cast<std::size_t>(std::min(last + 3.0, columns));
     return {begin / lanes * lanes, end};
   }
 
