@@ -9,6 +9,7 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
+#include <Eigen/LU>
 
 #include <action_images/codec/patch.hpp>
 
@@ -190,9 +191,9 @@ class ResponseTerms {
     const double columns = static_cast<double>(patch_.columns());
     const double first = (middle - half - static_cast<double>(patch_.x()[0])) / patch_.step();
     const double last = (middle + half - static_cast<double>(patch_.x()[0])) / patch_.step();
-    if (!(last > 0.0) || !(first < columns)) return {0, 0};
-    const auto begin = static_cast<std::size_t>(std::max(first, 0.0));
-    const auto end = static_cast<std::size_t>(std::min(last + 1.0, columns));
+    if (!(last > -2.0) || !(first < columns + 2.0)) return {0, 0};
+    const auto begin = static_cast<std::size_t>(std::max(first - 2.0, 0.0));
+    const auto end = static_cast<std::size_t>(std::min(last + 3.0, columns));
     return {begin / lanes * lanes, end};
   }
 
@@ -203,7 +204,7 @@ class ResponseTerms {
     const Lanes inside = (expected - level_).min(ceiling_ - expected) * sharpness_;
     const Lanes trust = inside.min(1.0F).max(0.0F) / (1.0F + square * precision_);
     const Lanes pull = trust * expected;
-    return {pull * expected, pull * residual, trust, trust * square};
+    return {pull * expected, pull * residual, trust, trust * trust * square};
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include <Eigen/Core>
 
+#include <action_images/codec/background.hpp>
 #include <action_images/codec/histogram.hpp>
 
 namespace action_images::detail {
@@ -16,32 +17,28 @@ namespace action_images::detail {
 using Lanes = Eigen::Array4f;
 inline constexpr std::size_t lanes = 4;
 
-/// Indices first, first + stride, ... of one axis of a picture.
+/// Some indices of one axis of a picture: `run` neighbours, then a gap, so that one in `stride` is taken. Runs of two
+/// see pixels that share their colour (4:2:0 video) as equally often as those that do not: no bias.
 struct PatchAxis {
   std::size_t first = 0;
   std::size_t count = 0;
   std::size_t stride = 1;
+  std::size_t run = 1;
 
-  double index(std::size_t i) const { return static_cast<double>(first + i * stride); }
+  std::size_t pixel(std::size_t i) const { return first + i / run * (run * stride) + i % run; }
+  double index(std::size_t i) const { return static_cast<double>(pixel(i)); }
 
-  /// Indices within `radius` of `center` [px], at least one, at most `limit`.
+  /// Indices within `radius` of `center` [px], at least one: one in `stride`, or runs of two, `limit` at most.
   static PatchAxis around(double center, double radius, std::size_t size, std::size_t stride, std::size_t limit) {
     const double last = static_cast<double>(size) - 1.0;
     const auto begin = static_cast<std::size_t>(std::clamp(std::ceil(center - radius), 0.0, last));
     const auto end = static_cast<std::size_t>(std::clamp(std::floor(center + radius), 0.0, last)) + 1;
     const std::size_t extent = std::max(begin + 1, end) - begin;
-    stride = std::max(stride, (extent + limit - 1) / limit);
-    return {begin, (extent + stride - 1) / stride, stride};
+    const std::size_t least_stride = (extent + limit - 1) / limit;
+    if (least_stride <= stride) return {begin, (extent + stride - 1) / stride, stride, 1};
+    const std::size_t period = 2 * least_stride;
+    return {begin, extent / period * 2 + std::min<std::size_t>(extent % period, 2), least_stride, 2};
   }
-};
-
-/// What lies under a blob and is subtracted from it.
-struct Background {
-  double level = 0.0;                                ///< response at `origin`
-  Eigen::Vector2d origin = Eigen::Vector2d::Zero();  ///< index coordinates [px]
-  Eigen::Vector2d slope = Eigen::Vector2d::Zero();   ///< [1/px]
-
-  double at(const Eigen::Vector2d& index) const { return level + slope.dot(index - origin); }
 };
 
 /// One channel of a picture (H, W, 3).
@@ -65,6 +62,7 @@ struct PatchWindow {
 class Patch {
  public:
   static constexpr std::size_t capacity = 128;  ///< of rows and columns
+  static constexpr float masked = -1e9F;        ///< so far from every blob that it has no weight
 
   template <PixelType Pixel>
   void load(const Channel<Pixel>& channel, const PatchWindow& window, const Background& background) {
@@ -76,17 +74,34 @@ class Patch {
                                 std::min(window.row_limit, capacity));
     pitch_ = (x_axis_.count + lanes - 1) / lanes * lanes;
     for (std::size_t i = 0; i < pitch_; ++i) x_[i] = static_cast<float>((x_axis_.index(i) - anchor_.x()) / unit_);
-    const std::size_t step = 3 * x_axis_.stride;
-    const std::size_t down = 3 * picture.width * y_axis_.stride;
     for (std::size_t i = 0; i < y_axis_.count; ++i) {
-      const std::size_t row = y_axis_.first + i * y_axis_.stride;
-      const Pixel* const pixels = picture.data + (row * picture.width + x_axis_.first) * 3 + channel.index;
-      const Pixel* const ahead = pixels + (i + 2 < y_axis_.count ? 2 * down : 0);
-      for (std::size_t j = 0; j < step * x_axis_.count; j += 64 / sizeof(Pixel)) prefetch(ahead + j);
-      gather(pixels, step, i);
+      const auto pixels = [&](std::size_t row) {
+        return picture.data + (y_axis_.pixel(row) * picture.width + x_axis_.first) * 3 + channel.index;
+      };
+      const Pixel* const ahead = pixels(std::min(i + 3, y_axis_.count - 1));
+      const std::size_t extent = 3 * (x_axis_.pixel(x_axis_.count - 1) - x_axis_.first);
+      for (std::size_t j = 0; j <= extent; j += 64 / sizeof(Pixel)) prefetch(ahead + j);
+      gather(pixels(i), i);
     }
     subtract(background);
   }
+
+  /// Leaves out what lies within `radius` of `center` [px]; see `masked`.
+  void mask(const Eigen::Vector2d& center, double radius) {
+    const Eigen::Vector2d middle = (center - anchor_) / unit_;
+    for (std::size_t i = 0; i < rows(); ++i) {
+      const double dy = y(i) - middle.y();
+      const double square = radius * radius / (unit_ * unit_) - dy * dy;
+      float* const values = row(i);
+      for (std::size_t j = 0; j < columns() && square > 0.0; ++j) {
+        const double dx = static_cast<double>(x_[j]) - middle.x();
+        if (dx * dx < square) values[j] = masked;
+      }
+    }
+  }
+
+  /// Coordinates count from `anchor` from now on, though nothing is loaded.
+  void move_anchor(const Eigen::Vector2d& anchor) { anchor_ = anchor; }
 
   const Eigen::Vector2d& anchor() const { return anchor_; }
   double unit() const { return unit_; }
@@ -102,12 +117,14 @@ class Patch {
 
  private:
   template <PixelType Pixel>
-  void gather(const Pixel* pixels, std::size_t step, std::size_t row) {
+  void gather(const Pixel* pixels, std::size_t row) {
     float* const target = this->row(row);
-    if (step == 3) {
+    if (x_axis_.stride == 1) {
       for (std::size_t i = 0; i < x_axis_.count; ++i) target[i] = response_of(pixels[3 * i]);
     } else {
-      for (std::size_t i = 0; i < x_axis_.count; ++i) target[i] = response_of(pixels[step * i]);
+      for (std::size_t i = 0; i < x_axis_.count; ++i) {
+        target[i] = response_of(pixels[3 * (x_axis_.pixel(i) - x_axis_.first)]);
+      }
     }
     std::fill(target + x_axis_.count, target + pitch_, 0.0F);
   }

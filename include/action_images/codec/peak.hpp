@@ -3,17 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
-#include <optional>
-#include <type_traits>
-#include <vector>
 
 #include <Eigen/Core>
-
-#include <action_images/codec/gaussian_fit.hpp>
-#include <action_images/codec/patch.hpp>
-#include <action_images/codec/survey.hpp>
 
 namespace action_images {
 
@@ -43,239 +35,20 @@ class Peaks {
   Peak* begin() { return peaks_.data(); }
   Peak* end() { return peaks_.data() + size_; }
 
-  /// Puts a peak behind those of at least its score; the worst one makes room if need be.
+  /// Puts a peak behind those of at least its rank; the last one makes room if need be.
   void insert(const Peak& peak) {
     std::size_t place = std::min(size_, capacity - 1);
-    if (full() && !(peak.score > peaks_[place].score)) return;
-    for (; place > 0 && peak.score > peaks_[place - 1].score; --place) peaks_[place] = peaks_[place - 1];
+    if (full() && !(rank(peak) > rank(peaks_[place]))) return;
+    for (; place > 0 && rank(peak) > rank(peaks_[place - 1]); --place) peaks_[place] = peaks_[place - 1];
     peaks_[place] = peak;
     size_ = std::min(size_ + 1, capacity);
   }
 
  private:
+  static double rank(const Peak& peak) { return peak.score * std::min(1.0, peak.height); }
+
   std::array<Peak, capacity> peaks_;
   std::size_t size_ = 0;
-};
-
-/// What is known of a channel before its blobs are sought.
-struct PeakOptions {
-  double sigma = 1.0;  ///< expected standard deviation [px]
-  double floor = 0.0;  ///< response to subtract everywhere
-  double base = 0.0;   ///< responses of the background after that; the blob is fitted above them
-  double clip = 0.0;   ///< responses up to here may have been overwritten by the background
-};
-
-/// Memory for the search, used again from picture to picture.
-struct PeakWorkspace {
-  detail::Patch patch;
-  detail::FitSums sums;
-  std::vector<float> scratch;
-};
-
-namespace detail {
-
-inline constexpr double least_height = 0.1;  ///< of a blob, above the base
-
-/// Level above which a blob of some height is fitted.
-inline double fit_level(double height, const PeakOptions& options) {
-  const double above_base = options.base + (options.sigma < 1.5 ? 0.1 : 0.15) * (height - options.base);
-  return std::max(above_base, std::min(options.clip, 0.7 * height));
-}
-
-/// What a rough look at a blob tells.
-struct RoughBlob {
-  LogGaussian model;
-  double ceiling = 1e3;    ///< responses near the top of a saturated blob
-  double tolerance = 0.1;  ///< residuals beyond belong to something else
-};
-
-/// Top of a saturated blob: many responses that are (nearly) the largest, compared with those above half of it. Of a
-/// Gaussian, log2(1 / (1 - d)) of these lie within d of the top.
-inline double ceiling_of(const Patch& patch) {
-  constexpr float reach = 4.0F / 255.0F;
-  float top = 0.0F;
-  for (std::size_t i = 0; i < patch.rows(); ++i)
-    top = std::max(top, *std::max_element(patch.row(i), patch.row(i) + patch.columns()));
-  float high = 0.0F;
-  float half = 0.0F;
-  for (std::size_t i = 0; i < patch.rows(); ++i) {
-    const float* const row = patch.row(i);
-    for (std::size_t j = 0; j < patch.columns(); ++j) {
-      high += row[j] >= top - reach ? 1.0F : 0.0F;
-      half += row[j] >= 0.5F * top ? 1.0F : 0.0F;
-    }
-  }
-  return high >= 6.0F && high > 0.12F * half ? static_cast<double>(top - reach) : 1e3;
-}
-
-/// Mean of the responses within half a unit of the anchor.
-inline double height_at_anchor(const Patch& patch) {
-  double sum = 0.0;
-  double count = 0.0;
-  for (std::size_t i = 0; i < patch.rows(); ++i) {
-    for (std::size_t j = 0; j < patch.columns(); ++j) {
-      const double x = static_cast<double>(patch.x()[j]);
-      if (x * x + patch.y(i) * patch.y(i) > 0.3) continue;
-      sum += static_cast<double>(patch.row(i)[j]);
-      count += 1.0;
-    }
-  }
-  return count > 0.0 ? sum / count : 0.0;
-}
-
-/// Response that a pixel does not resolve.
-template <PixelType Pixel>
-constexpr double least_noise() {
-  return std::is_same_v<Pixel, float> ? 1e-5 : 0.3 / 255.0;
-}
-
-/// Gauss-Newton steps until one is small, `steps` at most; the last one stays in `workspace.sums`.
-inline std::optional<FitStep> improve(RoughBlob& blob, const PeakOptions& options, double noise, int steps,
-                                      PeakWorkspace& workspace) {
-  std::optional<FitStep> taken;
-  for (int i = 0; i < steps; ++i) {
-    const double level = fit_level(height_of(blob.model), options);
-    ResponseTerms terms(workspace.patch, blob.model, {level, blob.ceiling, blob.tolerance});
-    accumulate(workspace.patch, terms, workspace.sums);
-    if (workspace.sums.count < 3.0) return std::nullopt;
-    const double pull = 4.0 * workspace.sums.variance(noise);
-    const Eigen::Vector4d delta = workspace.sums.solve(-0.5 - blob.model[3], pull);
-    if (!is_blob(blob.model + delta)) return taken;
-    taken = FitStep{blob.model, delta, pull, noise};
-    blob.model += delta;
-    if (delta.cwiseAbs().maxCoeff() < 0.1 && delta.segment<2>(1).norm() < 0.03) break;
-  }
-  return taken;
-}
-
-}  // namespace detail
-
-/// Search for the blobs of one channel of a picture (H, W, 3).
-template <PixelType Pixel>
-class PeakSearch {
- public:
-  /// @param cells  of the channel's survey; found blobs are taken out of it.
-  PeakSearch(const detail::Channel<Pixel>& channel, CellMap& cells, const PeakOptions& options,
-             PeakWorkspace& workspace)
-      : channel_(channel), cells_(cells), options_(options), workspace_(workspace) {}
-
-  Peaks find() {
-    Peaks peaks;
-    double least = detail::least_height;
-    while (!peaks.full()) {
-      const CellMap::Mode mode = cells_.mode();
-      if (!(mode.mean - options_.floor - options_.base > 0.4 * least)) break;
-      const auto peak = find_at({cells_.x(mode.column), cells_.y(mode.row)});
-      if (!peak || !(peak->height - options_.base > least)) break;
-      least = std::max(least, 0.3 * (peak->height - options_.base));
-      peaks.insert(*peak);
-      take_out(*peak);
-    }
-    return peaks;
-  }
-
- private:
-  std::optional<Peak> find_at(const Eigen::Vector2d& mode) {
-    auto blob = look_roughly(mode);
-    if (!blob) return std::nullopt;
-    return measure(*blob);
-  }
-
-  /// A few pixels of the survey's grid: fit of the logarithm, then of the responses.
-  std::optional<detail::RoughBlob> look_roughly(const Eigen::Vector2d& mode) {
-    detail::Patch& patch = workspace_.patch;
-    const SurveyGrid& grid = cells_.grid;
-    load({mode, options_.sigma, std::max(2.5 * options_.sigma, 2.0), {grid.column_stride, grid.row_stride}, 64});
-    const double height = detail::height_at_anchor(patch);
-    if (!(height - options_.base > 0.5 * detail::least_height)) return std::nullopt;
-    detail::RoughBlob blob;
-    blob.ceiling = detail::ceiling_of(patch);
-    const double threshold =
-        std::max(options_.base + 0.35 * (height - options_.base), std::min(options_.clip, 0.8 * height));
-    accumulate(patch, detail::LogarithmTerms{patch, static_cast<float>(threshold), static_cast<float>(blob.ceiling)},
-               workspace_.sums);
-    blob.model = workspace_.sums.solve(-0.5, 0.02);
-    if (!detail::is_blob(blob.model)) blob.model = {std::log(height), 0.0, 0.0, -0.5};
-    blob.tolerance = 0.15 * height;
-    if (!detail::improve(blob, options_, noise_, 3, workspace_)) return std::nullopt;
-    return blob;
-  }
-
-  /// All pixels that tell something, or many of them.
-  std::optional<Peak> measure(detail::RoughBlob blob) {
-    using namespace detail;
-    const double noise = std::sqrt(workspace_.sums.variance(noise_));
-    const Eigen::Vector2d center = center_of(blob.model);
-    const double height = height_of(blob.model);
-    const double reach = std::sqrt(2.0 * std::log(height / fit_level(height, options_))) * width_of(blob.model);
-    blob.model = moved(blob.model, center);
-    const bool noisy = noise > 4.0 / 255.0;
-    load({workspace_.patch.anchor() + options_.sigma * center,
-          options_.sigma,
-          std::max(reach * options_.sigma, 1.5),
-          {1, 1},
-          noisy ? Patch::capacity : Patch::capacity / 2});
-    const auto step = improve(blob, options_, noise_, 3, workspace_);
-    if (!step) return std::nullopt;
-    const FitQuality quality = fit_quality(workspace_.sums, *step, workspace_.patch.row_stride());
-    return peak_of(blob.model, quality);
-  }
-
-  std::optional<Peak> peak_of(const detail::LogGaussian& model, const detail::FitQuality& quality) const {
-    const double height = detail::height_of(model);
-    const double unit = options_.sigma;
-    if (!(height - options_.base > detail::least_height) || quality.noise > 0.5 * height ||
-        quality.height_error > 0.3) {
-      return std::nullopt;
-    }
-    Peak peak{workspace_.patch.anchor() + unit * detail::center_of(model), unit * unit * quality.covariance, height,
-              unit * detail::width_of(model), quality.noise};
-    peak.covariance.diagonal().array() += 1e-8;
-    peak.score = score_of(peak);
-    return peak;
-  }
-
-  /// 1 for a blob of full height and expected width without noise, inside the picture; a blob of 60 % of the height or
-  /// of the area still counts as full.
-  double score_of(const Peak& peak) const {
-    const double width = std::log2(peak.sigma / options_.sigma);
-    const double roughness = peak.noise / (0.2 * peak.height);
-    return std::min(1.0, peak.height / 0.6) * std::min(1.0, share_inside(peak) / 0.6) * std::exp(-0.5 * width * width) /
-           (1.0 + roughness * roughness);
-  }
-
-  double share_inside(const Peak& peak) const {
-    const auto share = [&](double center, std::size_t size) {
-      const double scale = std::sqrt(0.5) / peak.sigma;
-      return 0.5 * (std::erf((static_cast<double>(size) - 0.5 - center) * scale) + std::erf((center + 0.5) * scale));
-    };
-    return share(peak.index.x(), channel_.picture.width) * share(peak.index.y(), channel_.picture.height);
-  }
-
-  void load(const detail::PatchWindow& window) { workspace_.patch.load(channel_, window, {options_.floor}); }
-
-  /// Subtracts a blob from the survey, so that another one shows.
-  void take_out(const Peak& peak) {
-    const double side = static_cast<double>(cells_.grid.cell);
-    const double variance = peak.sigma * peak.sigma + side * side / 12.0;
-    const double height = peak.height * peak.sigma * peak.sigma / variance;
-    for (std::size_t i = 0; i < cells_.rows; ++i) {
-      const double dy = cells_.y(i) - peak.index.y();
-      const double along_y = height * std::exp(-0.5 * dy * dy / variance);
-      if (along_y < 0.01) continue;
-      for (std::size_t j = 0; j < cells_.columns; ++j) {
-        const double dx = cells_.x(j) - peak.index.x();
-        const double response = along_y * std::exp(-0.5 * dx * dx / variance);
-        cells_.means[i * cells_.columns + j] -= static_cast<float>(std::max(0.0, response - options_.base));
-      }
-    }
-  }
-
-  detail::Channel<Pixel> channel_;
-  CellMap& cells_;
-  const PeakOptions& options_;
-  PeakWorkspace& workspace_;
-  double noise_ = detail::least_noise<Pixel>();
 };
 
 }  // namespace action_images

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <vector>
 
 #include <action_images/codec/convention.hpp>
-#include <action_images/codec/peak.hpp>
+#include <action_images/codec/peak_search.hpp>
 #include <action_images/codec/survey.hpp>
 
 namespace action_images {
@@ -45,7 +44,7 @@ PictureReading read_picture(const ImagesView<const Pixel>& picture, double sigma
       options.base = background ? background->mean : background_level;
       options.clip = background_level + 0.03;
     }
-    Peaks peaks = PeakSearch<Pixel>({picture, channel}, survey.cells[channel], options, workspace.peak).find();
+    Peaks peaks = find_peaks(picture, channel, survey.cells[channel], options, workspace.peak);
     for (Peak& peak : peaks) peak.index.array() += layout.pixel_offset;
     reading.peaks[static_cast<std::size_t>(layout.point_of_channel[channel])] = peaks;
   }
