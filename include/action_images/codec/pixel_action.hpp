@@ -97,7 +97,7 @@ inline PixelActions pixel_actions(const Trajectory& actions, const Rig& rig, con
   check_frames(rig, actions.size(), "codec::pixel_actions");
   check_drawing(1.0, options.axis_length, "codec::pixel_actions");
   const PixelLayout layout = layout_of(options.convention);
-  const auto unseen = Eigen::Vector2d::Constant(std::numeric_limits<double>::quiet_NaN());
+  const Eigen::Vector2d unseen = Eigen::Vector2d::Constant(std::numeric_limits<double>::quiet_NaN());
   auto pixels = PixelActions::from_shape({rig.size(), actions.size(), 7});
   for (std::size_t time = 0; time < actions.size(); ++time) {
     const ActionPoints points = points_of(actions[time], options.axis_length);
