@@ -59,6 +59,7 @@ inline Eigen::Vector3d vector_from(const py::object& object, const char* where, 
 
 void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker
 void bind_images(py::module_& module);    ///< encode, decode, Decoded
-void bind_files(py::module_& module);     ///< rig and trajectory files
+void bind_formats(py::module_& module);   ///< action formats, pixel actions
+void bind_files(py::module_& module);     ///< calibration and trajectory files, Rig.load
 
 }  // namespace action_images::bindings

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <limits>
 #include <optional>
 #include <string>
@@ -102,7 +101,7 @@ const aim::Camera& camera_of(const aim::Rig& rig, py::ssize_t view, py::ssize_t 
 }
 
 /// A rig of cameras, or of lists of cameras for views that move.
-aim::Rig make_rig(const py::sequence& views) {
+aim::Rig make_rig(const py::sequence& views, std::optional<std::vector<std::string>> names) {
   std::vector<std::vector<aim::Camera>> cameras;
   for (const py::handle view : views) {
     if (py::isinstance<aim::Camera>(view)) {
@@ -114,7 +113,29 @@ aim::Rig make_rig(const py::sequence& views) {
                py::str(py::type::of(view).attr("__name__")).cast<std::string>());
     cameras.push_back(view.cast<std::vector<aim::Camera>>());
   }
-  return aim::Rig::moving(cameras);
+  const aim::Rig rig = aim::Rig::moving(cameras);
+  return names ? rig.named(std::move(*names)) : rig;
+}
+
+/// Rig of VGGT's arrays: world-to-camera (V, 3, 4) and intrinsics (V, 3, 3).
+aim::Rig rig_from_vggt(const py::object& extrinsic, const py::object& intrinsic, int width, int height) {
+  constexpr const char* where = "codec::Rig::from_vggt";
+  using Pose = Eigen::Matrix<double, 3, 4, Eigen::RowMajor>;
+  using Intrinsics = Eigen::Matrix<double, 3, 3, Eigen::RowMajor>;
+  const Doubles poses = doubles_from(extrinsic, where, "extrinsic", "(V, 3, 4)");
+  aim::check_shape(poses.ndim() == 3 && poses.shape(1) == 3 && poses.shape(2) == 4, where, "extrinsic", "(V, 3, 4)",
+                   shape_of(poses));
+  const Doubles matrices = doubles_from(intrinsic, where, "intrinsic", "(V, 3, 3)");
+  const std::vector<std::int64_t> expected{poses.shape(0), 3, 3};
+  aim::check_shape(shape_of(matrices) == expected, where, "intrinsic", aim::shape_text(expected), shape_of(matrices));
+  std::vector<aim::Camera> cameras;
+  for (py::ssize_t view = 0; view < poses.shape(0); ++view) {
+    const Eigen::Map<const Pose> camera_from_world(poses.data(view));
+    cameras.push_back(aim::Camera::from_opencv(Eigen::Map<const Intrinsics>(matrices.data(view)),
+                                               camera_from_world.leftCols<3>(), camera_from_world.col(3),
+                                               {width, height}));
+  }
+  return aim::Rig(cameras);
 }
 
 py::array_t<float> plucker(const aim::Rig& rig, double moment_scale, const py::object& out) {
@@ -183,8 +204,9 @@ void bind_camera(py::module_& module) {
 void bind_rig(py::module_& module) {
   using aim::Rig;
   py::class_<Rig>(module, "Rig", "V >= 1 calibrated views of one scene with pictures of one size.")
-      .def(py::init(&make_rig), py::arg("cameras"))
-      .def_static("load", &aim::load_rig, py::arg("path"))
+      .def(py::init(&make_rig), py::arg("cameras"), py::kw_only(), py::arg("names") = py::none())
+      .def_static("from_vggt", &rig_from_vggt, py::arg("extrinsic"), py::arg("intrinsic"), py::kw_only(),
+                  py::arg("width"), py::arg("height"))
       .def("save", &aim::save_rig, py::arg("path"))
       .def("__len__", &Rig::size)
       .def(
@@ -198,6 +220,7 @@ void bind_rig(py::module_& module) {
            })
       .def_property_readonly("width", &Rig::width)
       .def_property_readonly("height", &Rig::height)
+      .def_property_readonly("names", &Rig::names)
       .def_property_readonly("frames", &Rig::frames)
       .def_property_readonly("is_moving", &Rig::is_moving)
       .def_property_readonly("intrinsics",

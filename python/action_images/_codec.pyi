@@ -12,6 +12,8 @@ __version__: str
 
 _Convention = Literal["paper", "release"]
 _Path = Union[str, os.PathLike[str]]
+_Format = Literal["euler", "quaternion", "rotation_6d", "matrix"]
+_Gripper = Literal["openness", "closed"]
 
 class ShapeError(ValueError):
     """An argument's shape is not the documented one."""
@@ -89,12 +91,27 @@ class Rig:
     One camera for every view, or a list of T of them for a view that moves. `rig[view]` is the camera of the first frame.
     """
 
-    def __init__(self, cameras: Sequence[Union[Camera, Sequence[Camera]]]) -> None: ...
+    def __init__(
+        self, cameras: Sequence[Union[Camera, Sequence[Camera]]], *, names: Sequence[str] | None = None
+    ) -> None: ...
     @staticmethod
-    def load(path: _Path) -> Rig:
-        """Reads a rig file (JSON). Raises FormatError naming the field that is wrong."""
+    def load(
+        path: _Path,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        frames: int | None = None,
+        views: Sequence[str] | None = None,
+    ) -> Rig:
+        """`load_rig`"""
+    @staticmethod
+    def from_vggt(extrinsic: ArrayLike, intrinsic: ArrayLike, *, width: int, height: int) -> Rig:
+        """Rig of VGGT's arrays extrinsic (V, 3, 4), world-to-camera, and intrinsic (V, 3, 3), for the pictures they are of.
+
+        `.mirrored()` of it are the released implementation's cameras, with negative focal lengths.
+        """
     def save(self, path: _Path) -> None:
-        """Writes a rig file; all numbers are kept exactly."""
+        """`save_rig`"""
     def __len__(self) -> int: ...
     def __getitem__(self, view: int) -> Camera: ...
     def __iter__(self) -> Iterator[Camera]: ...
@@ -104,6 +121,9 @@ class Rig:
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
+    @property
+    def names(self) -> list[str]:
+        """Of the views: view_0, view_1, ... unless others were given or read."""
     @property
     def frames(self) -> int:
         """T if a camera moves, else 1."""
@@ -228,10 +248,92 @@ def rotation_from_euler(euler: ArrayLike) -> NDArray[np.float64]:
 def euler_from_rotation(rotation: ArrayLike) -> NDArray[np.float64]:
     """Fixed-axes angles (3,) [rad] of a rotation (3, 3)."""
 
-def load_rig(path: _Path) -> Rig: ...
-def save_rig(rig: Rig, path: _Path) -> None: ...
-def load_trajectory(path: _Path) -> NDArray[np.float64]:
-    """Actions (T, 7) of a CSV file. Raises FormatError naming the file, line and column."""
+def convert_actions(
+    actions: ArrayLike,
+    source: _Format = "euler",
+    target: _Format = "euler",
+    *,
+    source_gripper: _Gripper = "openness",
+    target_gripper: _Gripper = "openness",
+) -> NDArray[np.float64]:
+    """Actions (T, n) of one format as those of another; every row is x y z [m], the rotation, the gripper.
 
-def save_trajectory(actions: ArrayLike, path: _Path) -> None:
-    """Writes actions (T, 7) with the header x,y,z,ex,ey,ez,openness; all numbers are kept exactly."""
+    euler (n = 7): ex ey ez about fixed axes [rad]; quaternion (8): qx qy qz qw, written with qw >= 0;
+    rotation_6d (10): r11 r21 r31 r12 r22 r32, the first two columns of R; matrix (13): R by rows.
+    gripper: openness (1 open .. 0 closed), or closed as DROID's gripper_position (0 open .. 1 closed, clipped).
+    Raises ShapeError for another n; ValueError naming the row that is not finite or is no rotation: a quaternion
+    whose norm is not 1 within 1e-3, parallel columns, a matrix that is not orthonormal within 1e-4.
+    """
+
+def pixel_actions(
+    actions: ArrayLike, rig: Rig, convention: _Convention = "paper", axis_length: float = 0.1
+) -> NDArray[np.float64]:
+    """Where every view sees the points of actions (T, 7): (V, T, 7), NaN for a point that it does not see.
+
+    A row is [red x, red y, green x, green y, blue x, blue y, openness], pixels with x right and y down; what green and
+    blue are is the convention's. With "release", one view of it is what the release calls --view1_action.
+    """
+
+def encode_pixels(
+    pixels: ArrayLike,
+    height: int,
+    width: int,
+    convention: _Convention = "paper",
+    sigma: float | None = None,
+    *,
+    frames: int | None = None,
+    dtype: DTypeLike = "uint8",
+) -> NDArray[Any]:
+    """Action images (V, T, H, W, 3) of pixel actions (V, T, 7), or (V, 7 T); uint8 or float32 in [0, 1].
+
+    A point that is NaN is not drawn. frames: repeats the pixel actions of one frame.
+    Raises ShapeError for other shapes, ValueError for half a pixel, infinity, or an openness outside [0, 1].
+    """
+
+def actions_from_pixels(
+    pixels: ArrayLike, rig: Rig, convention: _Convention = "paper", axis_length: float = 0.1
+) -> NDArray[np.float64]:
+    """Actions (T, 7) of pixel actions (V, T, 7), or (V, 7 T), of two views or more, by triangulation.
+
+    A frame of which a point is seen by fewer than two views is NaN. The openness is the mean of the views.
+    """
+
+def load_rig(
+    path: _Path,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    frames: int | None = None,
+    views: Sequence[str] | None = None,
+) -> Rig:
+    """Cameras of a calibration file: rig.json, RLBench's camera_params.json of one view, or DROID's camera.json.
+
+    width, height: of the pictures [px], which the last two do not say. frames: T of cameras that move; past the end of
+    the file they stay as they were last. views: names of those to take, in this order.
+    Raises FormatError naming the field that is wrong, ValueError for arguments that do not fit the file.
+    """
+
+def save_rig(rig: Rig, path: _Path) -> None:
+    """Writes rig.json, version 2; all numbers are kept exactly."""
+
+def load_camera_params(
+    paths: Union[_Path, Sequence[_Path]], width: int, height: int, *, frames: int | None = None
+) -> Rig:
+    """Cameras of RLBench's camera_params.json, one file for each view, named after its folder."""
+
+def save_camera_params(rig: Rig, paths: Union[_Path, Sequence[_Path]]) -> None:
+    """Writes RLBench's camera_params.json, one file for each view."""
+
+def load_droid_cameras(path: _Path, width: int, height: int, *, views: Sequence[str] | None = None) -> Rig:
+    """Cameras of DROID's camera.json, in the order of their names or of `views`."""
+
+def save_droid_cameras(rig: Rig, path: _Path) -> None:
+    """Writes DROID's camera.json."""
+
+def load_trajectory(path: _Path) -> NDArray[np.float64]:
+    """Actions (T, 7) of a CSV file, whose header says the format. Raises FormatError naming file, line and column."""
+
+def save_trajectory(
+    actions: ArrayLike, path: _Path, *, format: _Format = "euler", gripper: _Gripper = "openness"
+) -> None:
+    """Writes actions (T, 7) with a header, in a format of `convert_actions`; as euler all numbers are kept exactly."""

@@ -66,7 +66,12 @@ inline Eigen::Vector3d euler_from_rotation(const Eigen::Matrix3d& rotation) {
   const double cosine = std::hypot(rotation(2, 1), rotation(2, 2));
   const double ey = std::atan2(-rotation(2, 0), cosine);
   if (cosine < 1e-9) return {std::atan2(-rotation(1, 2), rotation(1, 1)), ey, 0.0};
-  return {std::atan2(rotation(2, 1), rotation(2, 2)), ey, std::atan2(rotation(1, 0), rotation(0, 0))};
+  const double ex = std::atan2(rotation(2, 1), rotation(2, 2));
+  // From R Rx(-ex) = Rz Ry, so that close to gimbal lock an error of ex is made good by ez.
+  const double sine_x = std::sin(ex), cosine_x = std::cos(ex);
+  return {ex, ey,
+          std::atan2(sine_x * rotation(0, 2) - cosine_x * rotation(0, 1),
+                     cosine_x * rotation(1, 1) - sine_x * rotation(1, 2))};
 }
 
 /// The three points that stand for a pose; their order everywhere in the library.

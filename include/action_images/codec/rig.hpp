@@ -3,27 +3,17 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <Eigen/SVD>
-
 #include <action_images/codec/camera.hpp>
+#include <action_images/codec/rotation.hpp>
 #include <action_images/core/check.hpp>
 
 namespace action_images {
-
-namespace detail {
-
-/// The rotation nearest to a matrix that is nearly one; a matrix that is one to 1e-9 is kept as it is.
-inline Eigen::Matrix3d nearest_rotation(const Eigen::Matrix3d& matrix) {
-  if ((matrix.transpose() * matrix).isIdentity(1e-9)) return matrix;
-  const Eigen::JacobiSVD<Eigen::Matrix3d> svd(matrix, Eigen::ComputeFullU | Eigen::ComputeFullV);
-  return svd.matrixU() * svd.matrixV().transpose();
-}
-
-}  // namespace detail
 
 /// V >= 1 calibrated views of one scene whose pictures have one size. Cameras either stand still for a whole clip or
 /// move: then there is one for every view and frame (wrist-mounted cameras, camera-controlled generation).
@@ -70,6 +60,22 @@ class Rig {
   /// Camera of a view at the first frame.
   const Camera& operator[](std::size_t view) const { return cameras_[view * frames_]; }
 
+  /// Names of the views; view_0, view_1, ... unless others were given.
+  std::vector<std::string> names() const {
+    std::vector<std::string> names = names_;
+    for (std::size_t view = names.size(); view < views_; ++view) names.push_back(text_of("view_", view));
+    return names;
+  }
+
+  /// The same cameras with names for the views.
+  /// @throws ShapeError unless there is one for every view.
+  Rig named(std::vector<std::string> names) const {
+    check_shape(names.size() == views_, "codec::Rig::named", "names", text_of('(', views_, ",)"), {std::ssize(names)});
+    Rig rig = *this;
+    rig.names_ = std::move(names);
+    return rig;
+  }
+
   /// All cameras, those of the first view first: V, or V T if the rig moves.
   auto begin() const { return cameras_.begin(); }
   auto end() const { return cameras_.end(); }
@@ -85,7 +91,9 @@ class Rig {
       const auto begin = cameras_.begin() + static_cast<std::ptrdiff_t>(view * frames_ + first);
       views[view].assign(begin, begin + static_cast<std::ptrdiff_t>(count));
     }
-    return moving(views);
+    Rig rig = moving(views);
+    rig.names_ = names_;
+    return rig;
   }
 
   /// The same cameras in the frame of the first one: poses inv(E_0) E, so the first pose of the first view is the
@@ -127,7 +135,8 @@ class Rig {
 
   std::size_t views_ = 0;
   std::size_t frames_ = 1;
-  std::vector<Camera> cameras_;  // (V, frames)
+  std::vector<Camera> cameras_;     // (V, frames)
+  std::vector<std::string> names_;  // of the views, or empty
 };
 
 /// Throws ValueError unless the rig has cameras for a clip of this many frames.

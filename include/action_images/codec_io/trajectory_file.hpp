@@ -9,12 +9,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <action_images/codec/action.hpp>
+#include <action_images/codec/action_format.hpp>
 #include <action_images/core/file.hpp>
 
 namespace action_images {
@@ -22,6 +25,7 @@ namespace action_images {
 namespace detail {
 
 inline constexpr std::uint64_t max_trajectory_bytes = 256 << 20;
+inline constexpr std::ptrdiff_t max_trajectory_columns = 1024;
 
 inline std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\"";
@@ -48,6 +52,33 @@ inline std::optional<double> number_of(std::string_view text) {
   return value;
 }
 
+/// Which columns hold the actions of a file, and how.
+struct TrajectoryColumns {
+  ActionFormat format = ActionFormat::euler;
+  GripperValue gripper = GripperValue::openness;
+
+  /// What a header says: the format that lacks the fewest columns there; of equals the first of euler, quaternion,
+  /// matrix, rotation_6d.
+  static TrajectoryColumns of_header(const std::vector<std::string_view>& header) {
+    const auto has = [&](std::string_view name) {
+      return std::find(header.begin(), header.end(), name) != header.end();
+    };
+    TrajectoryColumns columns;
+    if (!has("openness") && has("closed")) columns.gripper = GripperValue::closed;
+    std::ptrdiff_t fewest = 100;
+    for (const ActionFormat format :
+         {ActionFormat::euler, ActionFormat::quaternion, ActionFormat::matrix, ActionFormat::rotation_6d}) {
+      const auto names = columns_of(format);
+      const std::ptrdiff_t missing = std::ssize(names) - std::count_if(names.begin(), names.end(), has);
+      if (missing < fewest) columns.format = format;
+      fewest = std::min(fewest, missing);
+    }
+    return columns;
+  }
+
+  std::vector<std::string_view> names() const { return columns_of(format, gripper); }
+};
+
 /// Reads the lines of a trajectory file one after the other.
 class TrajectoryReader {
  public:
@@ -56,12 +87,14 @@ class TrajectoryReader {
   void read(std::string_view line) {
     ++line_;
     if (trimmed(line).empty()) return;
+    const std::ptrdiff_t commas = std::count(line.begin(), line.end(), ',');
+    require(commas < max_trajectory_columns, text_of("at most ", max_trajectory_columns, " fields"), commas + 1);
     const auto fields = fields_of(line);
     if (width_ == 0) {
       width_ = fields.size();
       if (!number_of(fields.front())) return read_header(fields);
       require(width_ == action_columns.size(), "7 numbers a row, or a header", text_of(width_, " fields"));
-      for (std::size_t i = 0; i < positions_.size(); ++i) positions_[i] = i;
+      for (std::size_t i = 0; i < action_columns.size(); ++i) positions_.push_back(i);
     }
     read_row(fields);
   }
@@ -72,38 +105,55 @@ class TrajectoryReader {
   }
 
  private:
-  void require(bool condition, std::string_view expected, const std::string& got, std::string_view field = "") const {
+  template <typename Got>
+  void require(bool condition, std::string_view expected, const Got& got, std::string_view field = "") const {
     if (condition) return;
     const std::string place = field.empty() ? text_of(name_, ':', line_) : text_of(name_, ':', line_, ": ", field);
-    throw FormatError(expected_text("codec_io::load_trajectory", place, expected, got));
+    throw FormatError(expected_text("codec_io::load_trajectory", place, expected, text_of(got)));
   }
 
   void read_header(const std::vector<std::string_view>& fields) {
-    for (std::size_t i = 0; i < positions_.size(); ++i) {
-      const auto occurrences = std::count(fields.begin(), fields.end(), action_columns[i]);
-      require(occurrences == 1, "one column of this name", text_of(occurrences), action_columns[i]);
-      const auto found = std::find(fields.begin(), fields.end(), action_columns[i]);
-      positions_[i] = static_cast<std::size_t>(found - fields.begin());
+    columns_ = TrajectoryColumns::of_header(fields);
+    names_ = columns_.names();
+    for (const std::string_view name : names_) {
+      const auto occurrences = std::count(fields.begin(), fields.end(), name);
+      require(occurrences == 1, "one column of this name", occurrences, name);
+      positions_.push_back(static_cast<std::size_t>(std::find(fields.begin(), fields.end(), name) - fields.begin()));
     }
+    row_.resize(names_.size());
   }
 
   void read_row(const std::vector<std::string_view>& fields) {
-    require(fields.size() == width_, text_of(width_, " fields"), text_of(fields.size()));
-    Eigen::Matrix<double, 1, 7> row;
+    if (fields.size() != width_) require(false, text_of(width_, " fields"), fields.size());
     for (std::size_t i = 0; i < positions_.size(); ++i) {
       const std::string_view text = fields[positions_[i]];
       const auto value = number_of(text);
-      require(value && std::isfinite(*value), "a finite number", text_of('"', text.substr(0, 40), '"'),
-              action_columns[i]);
-      row[static_cast<Eigen::Index>(i)] = *value;
+      if (!value || !std::isfinite(*value))
+        require(false, "a finite number", text_of('"', printable(text), '"'), names_[i]);
+      row_[i] = *value;
     }
-    trajectory_.push_back({row.head<3>().transpose(), row.segment<3>(3).transpose(), row[6]});
+    const auto action = action_from_row(row_, columns_.format, columns_.gripper);
+    if (!action) refuse_rotation();
+    trajectory_.push_back(*action);
+  }
+
+  [[noreturn]] void refuse_rotation() const {
+    std::string columns, numbers;
+    for (std::size_t i = 3; i + 1 < names_.size(); ++i) {
+      columns.append(i > 3 ? " " : "").append(names_[i]);
+      numbers += text_of(i > 3 ? ", " : "", row_[i]);
+    }
+    throw FormatError(expected_text("codec_io::load_trajectory", text_of(name_, ':', line_, ": ", columns),
+                                    traits_of(columns_.format).expected, numbers));
   }
 
   std::string name_;
   std::size_t line_ = 0;
   std::size_t width_ = 0;  ///< fields of a row
-  std::array<std::size_t, 7> positions_{};
+  TrajectoryColumns columns_;
+  std::vector<std::string_view> names_ = columns_.names();
+  std::vector<std::size_t> positions_;  ///< of the named columns among the fields
+  std::vector<double> row_ = std::vector<double>(names_.size());
   Trajectory trajectory_;
 };
 
@@ -115,28 +165,38 @@ inline void append_number(std::string& text, double value) {
 
 }  // namespace detail
 
-/// Reads a trajectory from comma-separated values (at most 256 MiB): a header with the columns x, y, z, ex, ey, ez and
-/// openness in any order, others are ignored (time, frame, confidence, ...); or no header and 7 numbers a row.
+/// Trajectory of comma-separated values: a header with the columns of one of the action formats (`columns_of`) in any
+/// order, others are ignored (time, frame, confidence, ...); or no header and 7 numbers a row as in the format euler.
+/// If there are the columns of several formats, the first of euler, quaternion, matrix, rotation_6d is read.
+/// @param name  of the file, for messages.
 /// @return T actions [m, rad].
-/// @throws FormatError naming the file, the line and the column of what is missing or not a finite number.
-inline Trajectory load_trajectory(const std::filesystem::path& path) {
-  const std::string text = read_file(path, detail::max_trajectory_bytes, "codec_io::load_trajectory");
-  detail::TrajectoryReader reader(path.string());
-  std::string_view rest = text;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
-  while (!rest.empty()) {
-    const std::size_t length = std::min(rest.find('\n'), rest.size());
-    reader.read(rest.substr(0, length));
-    rest.remove_prefix(std::min(length + 1, rest.size()));
+/// @throws FormatError naming the line and the column of what is missing, not a finite number, or no rotation.
+inline Trajectory trajectory_from_csv(std::string_view text, const std::string& name = "trajectory") {
+  detail::TrajectoryReader reader(name);
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  while (!text.empty()) {
+    const std::size_t length = std::min(text.find('\n'), text.size());
+    reader.read(text.substr(0, length));
+    text.remove_prefix(std::min(length + 1, text.size()));
   }
   return reader.take();
 }
 
-/// Writes a trajectory with a header; all numbers are kept exactly.
-/// @throws ValueError if an action is not finite.   @throws FormatError if the file cannot be written.
-inline void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& path) {
-  std::string text = "x,y,z,ex,ey,ez,openness\n";
-  const ActionMatrix rows = matrix_from_trajectory(trajectory);
+/// Reads a trajectory file (at most 256 MiB); see `trajectory_from_csv`.
+/// @throws FormatError naming the file, the line and the column.
+inline Trajectory load_trajectory(const std::filesystem::path& path) {
+  const std::string text = read_file(path, detail::max_trajectory_bytes, "codec_io::load_trajectory");
+  return trajectory_from_csv(text, path.string());
+}
+
+/// Comma-separated values of a trajectory with a header; in the format euler all numbers are kept exactly.
+/// @throws ValueError if an action is not finite.
+inline std::string csv_from_trajectory(const Trajectory& trajectory, ActionFormat format = ActionFormat::euler,
+                                       GripperValue gripper = GripperValue::openness) {
+  std::string text;
+  for (const std::string_view column : columns_of(format, gripper)) text.append(text.empty() ? "" : ",").append(column);
+  text += '\n';
+  const ActionRows rows = rows_from_trajectory(trajectory, format, gripper);
   check(rows.allFinite(), "codec_io::save_trajectory", "trajectory", "finite numbers", "NaN or infinity");
   for (Eigen::Index t = 0; t < rows.rows(); ++t) {
     for (Eigen::Index i = 0; i < rows.cols(); ++i) {
@@ -144,7 +204,14 @@ inline void save_trajectory(const Trajectory& trajectory, const std::filesystem:
       text += i + 1 < rows.cols() ? ',' : '\n';
     }
   }
-  write_file(path, text, "codec_io::save_trajectory");
+  return text;
+}
+
+/// Writes `csv_from_trajectory` into a file.
+/// @throws ValueError if an action is not finite.   @throws FormatError if the file cannot be written.
+inline void save_trajectory(const Trajectory& trajectory, const std::filesystem::path& path,
+                            ActionFormat format = ActionFormat::euler, GripperValue gripper = GripperValue::openness) {
+  write_file(path, csv_from_trajectory(trajectory, format, gripper), "codec_io::save_trajectory");
 }
 
 }  // namespace action_images

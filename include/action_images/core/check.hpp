@@ -38,6 +38,15 @@ std::string text_of(const Parts&... parts) {
   return text.str();
 }
 
+/// A piece of what somebody wrote, for messages: at most `longest` characters, those that are not plain ASCII as '?'.
+inline std::string printable(std::string_view text, std::size_t longest = 40) {
+  std::string result(text.substr(0, longest));
+  for (char& letter : result) {
+    if (letter < ' ' || letter > '~') letter = '?';
+  }
+  return result;
+}
+
 /// The library's message form: "[where] argument: expected <expected>, got <got>".
 inline std::string expected_text(std::string_view where, std::string_view argument, std::string_view expected,
                                  std::string_view got) {

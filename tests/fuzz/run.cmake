@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Builds the fuzz targets with clang++ and runs each for ACTION_IMAGES_FUZZ_SECONDS (environment; 20 by default) from its
+# seeds. What a target finds is left in the build folder, and the command to run it again is printed.
+#   cmake -DBUILD=<folder> -DSOURCE=<source folder> -DCOMPILER=<clang++> -DGENERATOR=<name> [-DOPTIONS=-D...] -P run.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    string(JOIN " " command ${ARGN})
+    message(FATAL_ERROR "${command}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+set(seconds 20)
+if(DEFINED ENV{ACTION_IMAGES_FUZZ_SECONDS})
+  set(seconds $ENV{ACTION_IMAGES_FUZZ_SECONDS})
+endif()
+
+run(${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILD} -G ${GENERATOR} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${COMPILER}
+    -DACTION_IMAGES_FUZZ=ON -DACTION_IMAGES_MODEL=OFF -DACTION_IMAGES_VIDEO=OFF -DACTION_IMAGES_PYTHON=OFF
+    -DACTION_IMAGES_TESTS=OFF -DACTION_IMAGES_EXAMPLES=OFF ${OPTIONS})
+run(${CMAKE_COMMAND} --build ${BUILD} --target fuzz_targets)
+
+set(folder ${BUILD}/tests/fuzz/targets)
+file(GLOB targets ${folder}/*_fuzz)
+foreach(target IN LISTS targets)
+  get_filename_component(name ${target} NAME)
+  string(REPLACE "_fuzz" "" corpus ${name})
+  run(${target} -max_total_time=${seconds} -timeout=10 -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 -seed=1
+      -artifact_prefix=${folder}/${name}- ${folder}/corpus/${corpus})
+  string(REGEX MATCH "stat::number_of_executed_units: +([0-9]+)" runs "${output}")
+  message(STATUS "${name}: ${CMAKE_MATCH_1} inputs in ${seconds} s")
+endforeach()
