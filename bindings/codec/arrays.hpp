@@ -2,6 +2,7 @@
 // Python objects as the matrices and trajectories of the codec; the functions that fill the module.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -55,6 +56,12 @@ inline Eigen::Vector3d vector_from(const py::object& object, const char* where, 
   const Doubles array = doubles_from(object, where, argument, "(3,)");
   aim::check_shape(array.ndim() == 1 && array.shape(0) == 3, where, argument, "(3,)", shape_of(array));
   return {array.at(0), array.at(1), array.at(2)};
+}
+
+/// Threads that a caller wishes, 0 for one per core.
+inline std::size_t threads_from(std::int64_t threads, const char* where) {
+  aim::check(threads >= 0, where, "threads", "0 (one for every core) or a number of threads", threads);
+  return static_cast<std::size_t>(threads);
 }
 
 void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker

@@ -36,10 +36,9 @@ py::array encode_into(const aim::Trajectory& actions, const aim::Rig& rig, py::a
   return out;
 }
 
-py::array encode(const py::object& actions, const aim::Rig& rig, const std::string& convention,
-                 std::optional<double> sigma, double axis_length, const py::object& dtype, const py::object& out) {
+py::array encode(const py::object& actions, const aim::Rig& rig, const aim::EncodeOptions& options,
+                 const py::object& dtype, const py::object& out) {
   const aim::Trajectory trajectory = trajectory_from(actions, "codec::encode");
-  const aim::EncodeOptions options{aim::convention_from_name(convention), sigma, axis_length};
   py::array images;
   if (out.is_none()) {
     const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rig.size()),
@@ -149,9 +148,17 @@ void bind_decoded(py::module_& module) {
 
 void bind_images(py::module_& module) {
   bind_decoded(module);
-  module.def("encode", &encode, py::arg("actions"), py::arg("rig"), py::arg("convention") = "paper",
-             py::arg("sigma") = py::none(), py::arg("axis_length") = 0.1, py::kw_only(), py::arg("dtype") = "uint8",
-             py::arg("out") = py::none());
+  module.def(
+      "encode",
+      [](const py::object& actions, const aim::Rig& rig, const std::string& convention, std::optional<double> sigma,
+         double axis_length, const py::object& dtype, const py::object& out, std::int64_t threads) {
+        const aim::EncodeOptions options{aim::convention_from_name(convention), sigma, axis_length,
+                                         threads_from(threads, "codec::encode")};
+        return encode(actions, rig, options, dtype, out);
+      },
+      py::arg("actions"), py::arg("rig"), py::arg("convention") = "paper", py::arg("sigma") = py::none(),
+      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("dtype") = "uint8", py::arg("out") = py::none(),
+      py::arg("threads") = 0);
   module.def(
       "decode",
       [](const py::object& images, const aim::Rig& rig, const std::string& convention, std::optional<double> sigma,

@@ -16,6 +16,7 @@
 #include <xtensor/xtensor.hpp>
 #endif
 
+#include <action_images/codec/huge_pages.hpp>
 #include <action_images/core/check.hpp>
 
 namespace action_images {
@@ -24,9 +25,13 @@ namespace action_images {
 template <typename Pixel>
 concept PixelType = std::same_as<Pixel, std::uint8_t> || std::same_as<Pixel, float>;
 
+/// A row-major array whose memory is of huge pages once it is large.
+template <typename Value, std::size_t Axes>
+using LargeArray = xt::xtensor<Value, Axes, xt::layout_type::row_major, HugePageAllocator<Value>>;
+
 /// Pixels of every view and frame, (V, T, H, W, 3), row-major, channels red, green, blue.
 template <PixelType Pixel = std::uint8_t>
-using Images = xt::xtensor<Pixel, 5>;
+using Images = LargeArray<Pixel, 5>;
 
 /// Images that somebody else owns: (V, T, H, W, 3), row-major and contiguous. Pixel may be const.
 template <typename Pixel>

@@ -18,6 +18,12 @@ inline std::size_t threads_for(std::size_t tasks, std::size_t wanted) {
   return std::clamp<std::size_t>(wanted == 0 ? cores : wanted, 1, std::max<std::size_t>(tasks, 1));
 }
 
+/// `threads_for` tasks that write `bytes` altogether: at most one for every MiB, for a smaller share takes less time
+/// than the start of a thread.
+inline std::size_t threads_for(std::size_t tasks, std::size_t wanted, std::size_t bytes) {
+  return std::min(threads_for(tasks, wanted), std::max<std::size_t>(bytes >> 20, 1));
+}
+
 /// Calls task(index, thread) for index 0 .. tasks - 1, in any order, on `threads` threads of which the caller is one;
 /// thread is 0 .. threads - 1. The first exception is rethrown here when all have ended.
 template <typename Task>

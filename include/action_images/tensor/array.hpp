@@ -19,41 +19,41 @@ namespace action_images {
 
 namespace detail {
 
-template <typename Value, std::size_t Axes>
-std::vector<std::int64_t> sizes_of(const xt::xtensor<Value, Axes>& array) {
+template <typename Array>
+std::vector<std::int64_t> sizes_of(const Array& array) {
   return {array.shape().begin(), array.shape().end()};
 }
 
 }  // namespace detail
 
 /// The array's values as a tensor, not copied: the array must outlive it.
-template <typename Value, std::size_t Axes>
-at::Tensor tensor_view(xt::xtensor<Value, Axes>& array) {
+template <typename Array>
+at::Tensor tensor_view(Array& array) {
   return at::from_blob(array.data(), detail::sizes_of(array),
-                       at::TensorOptions(c10::CppTypeToScalarType<Value>::value));
+                       at::TensorOptions(c10::CppTypeToScalarType<typename Array::value_type>::value));
 }
 
 /// The array as a tensor that owns it; a moved array is not copied.
-template <typename Value, std::size_t Axes>
-at::Tensor to_tensor(xt::xtensor<Value, Axes> array) {
-  const auto owner = std::make_shared<xt::xtensor<Value, Axes>>(std::move(array));
+template <typename Array>
+at::Tensor to_tensor(Array array) {
+  const auto owner = std::make_shared<Array>(std::move(array));
   return at::from_blob(
       owner->data(), detail::sizes_of(*owner), [owner](void*) {},
-      at::TensorOptions(c10::CppTypeToScalarType<Value>::value));
+      at::TensorOptions(c10::CppTypeToScalarType<typename Array::value_type>::value));
 }
 
 /// A copy of the tensor's values, from any device and stride.
 /// @throws ShapeError unless the tensor has that many axes; ValueError unless it has that dtype.
 template <typename Value, std::size_t Axes>
-xt::xtensor<Value, Axes> to_array(const at::Tensor& tensor) {
+LargeArray<Value, Axes> to_array(const at::Tensor& tensor) {
   constexpr auto dtype = c10::CppTypeToScalarType<Value>::value;
   check_shape(tensor.dim() == static_cast<std::int64_t>(Axes), "tensor::to_array", "tensor", text_of(Axes, " axes"),
               tensor.sizes());
   check(tensor.scalar_type() == dtype, "tensor::to_array", "tensor", at::toString(dtype),
         at::toString(tensor.scalar_type()));
-  typename xt::xtensor<Value, Axes>::shape_type shape;
+  typename LargeArray<Value, Axes>::shape_type shape;
   std::copy(tensor.sizes().begin(), tensor.sizes().end(), shape.begin());
-  xt::xtensor<Value, Axes> array = xt::xtensor<Value, Axes>::from_shape(shape);
+  auto array = LargeArray<Value, Axes>::from_shape(shape);
   tensor_view(array).copy_(tensor.detach());
   return array;
 }
