@@ -84,11 +84,13 @@ std::u32string without_invisible(std::u32string_view text) {
 }
 
 std::u32string fixed_line(std::u32string line, bool unescape) {
-  for (;;) {
+  constexpr int most_passes = 64;  // so that "&amp;amp;amp;..." takes linear time
+  for (int pass = 0; pass < most_passes; ++pass) {
     std::u32string fixed = without_invisible(fixed_characters(unescape ? unescape_complete_html(line) : line));
-    if (fixed == line) return fixed;
+    if (fixed == line) break;
     line = std::move(fixed);
   }
+  return line;
 }
 
 }  // namespace

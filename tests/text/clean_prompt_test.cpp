@@ -23,6 +23,13 @@ TEST_CASE("HTML entities are decoded, again and again, and what is no entity sta
   for (const char* text : {"&", "a&b;c", "R&D", "&#;", "&#x;", "&unknown;"}) CHECK(clean_prompt(text) == text);
 }
 
+TEST_CASE("a long prompt that is escaped again and again does not take for ever") {
+  std::string prompt = "&";
+  for (int i = 0; i < 100'000; ++i) prompt += "amp;";
+  CHECK(clean_prompt(prompt).size() == prompt.size() - 4 * (64 + 2));
+  CHECK(clean_prompt(std::string(1'000'000, '&')).size() == 1'000'000);
+}
+
 TEST_CASE("beside markup entities are decoded twice only") {
   CHECK(clean_prompt("<b> &amp;amp;amp;") == "<b> &amp;");
   CHECK(clean_prompt("<b>\n&amp;amp;amp;") == "<b> &amp;");

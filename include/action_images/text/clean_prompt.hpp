@@ -22,14 +22,13 @@ std::string_view prompt_cleaning_name(PromptCleaning cleaning);
 
 /// A prompt as Wan cleans it. Malformed UTF-8 becomes U+FFFD. In this order:
 /// - glyphs are repaired as by ftfy.fix_text: entities decoded unless there is a '<', Windows-1252 for C1 controls,
-/// Latin
-///   ligatures taken apart, full and half width forms made standard, curly quotes straight, line breaks "\n", terminal
-///   escapes and invisible control characters removed, until nothing changes;
+///   Latin ligatures taken apart, full and half width forms made standard, curly quotes straight, line breaks "\n",
+///   terminal escapes and invisible control characters removed; again until nothing changes, at most 64 times;
 /// - HTML's character references are decoded as by Python's html.unescape, twice;
 /// - every run of white space becomes one space, none at the ends.
 ///
 /// Three things differ from ftfy. Text that was decoded with a wrong encoding ("Ã©" for "é") is not guessed at;
-/// combining characters are not composed (NFC), which a SentencePiece model does by its own rules; entities in capitals
+/// combining characters are not composed (NFC): a SentencePiece model brings its own normalisation; entities in capitals
 /// that HTML does not know ("&EACUTE;") stay. Small letters are those of the Latin, Greek, Cyrillic and Armenian
 /// scripts; a final sigma is written as the others.
 /// @param keep_punctuation  only for canonicalize: this text stays where it is found, e.g. "{}".
