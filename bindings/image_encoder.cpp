@@ -14,8 +14,8 @@ namespace {
 constexpr const char* class_doc = R"(The image encoder of Wan 2.1 I2V 14B: CLIP ViT-H/14 without its last layer.
 
 config has the keys image_size, patch_size, dim, ffn_dim, num_heads, num_layers, eps, all optional, and
-"preset": "wan2.1-clip". Parameters carry the published names (visual.*). Given `tensors`, the network computes with them:
-they are not copied, and gradients reach them.)";
+"preset": "wan2.1-clip". Parameters carry the published names (visual.*). Given `tensors`, the network computes with
+them: they are not copied, and gradients reach them.)";
 
 constexpr const char* load_doc = R"(Copies tensors into the parameters: the network's own, or a whole published file, or
 transformers' CLIPVisionModel. Raises ValueError listing every name that does not fit.)";

@@ -21,8 +21,8 @@ namespace {
 constexpr const char* encoder_doc = R"(The encoder of UMT5, the text encoder of Wan 2.1 and 2.2.
 
 config has the keys vocab, dim, dim_attn, dim_ffn, num_heads, num_layers, num_buckets, shared_pos, all optional, and
-"preset": "umt5-xxl". Parameters carry Wan's names. Given `tensors`, the network computes with them: they are not copied,
-and gradients reach them.)";
+"preset": "umt5-xxl". Parameters carry Wan's names. Given `tensors`, the network computes with them: they are not
+copied, and gradients reach them.)";
 
 constexpr const char* call_doc = R"(Hidden states (B, L, dim) of token ids (B, L) int64, zero where mask (B, L) is.)";
 
@@ -31,8 +31,8 @@ UMT5EncoderModel. Raises ValueError listing every name that does not fit.)";
 
 constexpr const char* cleaning_doc = R"(A prompt as Wan's tokenizer cleans it.
 
-cleaning: "whitespace" (glyphs repaired as by ftfy, HTML entities decoded, every run of white space one space, none at the
-ends), "lower" (the same in small letters), "canonicalize" (the same, underscores are spaces, no ASCII punctuation but
+cleaning: "whitespace" (glyphs repaired as by ftfy, HTML entities decoded, every run of white space one space, none at
+the ends), "lower" (the same in small letters), "canonicalize" (the same, underscores are spaces, no ASCII punctuation but
 keep_punctuation, which stays where it is found), or "none".)";
 
 std::pair<at::Tensor, at::Tensor> tokenize(const Tokenizer& self, const std::vector<std::string>& prompts,
@@ -72,7 +72,8 @@ damaged is computed again, and one that cannot be written is not kept, both with
 
 constexpr const char* embed_doc =
     R"(Embeddings (B, length, dim) of prompts. encode(prompts) -> (B, length, dim) is called
-at most once, with the prompts that are missing; load the text encoder there, and it is gone when the video model comes.)";
+at most once, with the prompts that are missing; load the text encoder there, and it is gone when the video model
+comes.)";
 
 void warn(const std::string& text) {
   const py::gil_scoped_acquire acquired;

@@ -6,8 +6,8 @@
 
 namespace action_images {
 
-/// HTML 5's named character references, "name:hex" or "name:hex+hex" separated by spaces; '!' instead of ':' after names
-/// that count without their semicolon, too. Written by scripts/html_entities.py.
+/// HTML 5's named character references, "name:hex" or "name:hex+hex" separated by spaces; '!' instead of ':' after
+/// names that count without their semicolon, too. Written by scripts/html_entities.py.
 extern const std::string_view html_entity_table;
 
 /// HTML's character references decoded by HTML 5's rules, equal to Python's html.unescape: a known name may lack its

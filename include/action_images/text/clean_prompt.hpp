@@ -28,9 +28,9 @@ std::string_view prompt_cleaning_name(PromptCleaning cleaning);
 /// - every run of white space becomes one space, none at the ends.
 ///
 /// Three things differ from ftfy. Text that was decoded with a wrong encoding ("Ã©" for "é") is not guessed at;
-/// combining characters are not composed (NFC): a SentencePiece model brings its own normalisation; entities in capitals
-/// that HTML does not know ("&EACUTE;") stay. Small letters are those of the Latin, Greek, Cyrillic and Armenian
-/// scripts; a final sigma is written as the others.
+/// combining characters are not composed (NFC): a SentencePiece model brings its own normalisation; entities in
+/// capitals that HTML does not know ("&EACUTE;") stay. Small letters are those of the Latin, Greek, Cyrillic and
+/// Armenian scripts; a final sigma is written as the others.
 /// @param keep_punctuation  only for canonicalize: this text stays where it is found, e.g. "{}".
 std::string clean_prompt(std::string_view prompt, PromptCleaning cleaning = PromptCleaning::whitespace,
                          std::string_view keep_punctuation = {});
