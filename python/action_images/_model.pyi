@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Union, overload
 
 import numpy as np
@@ -79,12 +80,41 @@ class UMT5Encoder(_Network):
     """The encoder of UMT5, the text encoder of Wan 2.1 and 2.2.
 
     config: vocab, dim, dim_attn, dim_ffn, num_heads, num_layers, num_buckets, shared_pos, all optional, and "preset":
-    "umt5-xxl". tensors: as for WanTransformer.
+    "umt5-xxl". tensors: as for WanTransformer. load_state_dict also takes the names of transformers' UMT5EncoderModel.
     """
 
     def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
     def __call__(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, L, dim) of token ids (B, L) int64, zero where mask (B, L) is."""
+
+class WanImageEncoder(_Network):
+    """The image encoder of Wan 2.1 I2V 14B: CLIP ViT-H/14 without its last layer.
+
+    config: image_size, patch_size, dim, ffn_dim, num_heads, num_layers, eps, all optional, and "preset": "wan2.1-clip".
+    tensors: as for WanTransformer. load_state_dict also takes a whole published file or transformers' CLIPVisionModel.
+    """
+
+    def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
+    def __call__(self, images: Tensor) -> Tensor:
+        """Tokens (B, (image_size / patch_size)^2 + 1, dim) of images (B, 3, H, W) in [-1, 1], of any size."""
+
+class EmbeddingCache:
+    """Prompt embeddings on disk, named by the SHA-1 of encoder, cleaning, length and prompt.
+
+    encoder: names the weights, the tokenizer and the dtype. length: rows of an embedding, padding included. A file that
+    is damaged is computed again, and one that cannot be written is not kept, both with a RuntimeWarning.
+    """
+
+    def __init__(self, folder: _Path, encoder: str, length: int = 512, cleaning: str = "whitespace") -> None: ...
+    def embed(self, prompts: Sequence[str], encode: Callable[[list[str]], Tensor]) -> Tensor:
+        """Embeddings (B, length, dim) of prompts.
+
+        encode(prompts) -> (B, length, dim) is called at most once, with the prompts that are missing; load the text
+        encoder there, and it is gone when the video model comes.
+        """
+    def find(self, prompt: str) -> Tensor | None: ...
+    def store(self, prompt: str, states: Tensor) -> None: ...
+    def path(self, prompt: str) -> Path: ...
 
 class VideoVAE(_Network):
     """A causal video autoencoder: 4k + 1 frames become k + 1 latent frames.
@@ -124,9 +154,12 @@ class Tokenizer:
     """SentencePiece tokenizer with T5's conventions: end of sentence, padding.
 
     lower_case: capitals A-Z become small first. truncate: cut over-long prompts instead of raising ValueError.
+    cleaning: of prompts, as in clean_prompt().
     """
 
-    def __init__(self, path: _Path, lower_case: bool = False, truncate: bool = False) -> None: ...
+    def __init__(
+        self, path: _Path, lower_case: bool = False, truncate: bool = False, cleaning: str = "whitespace"
+    ) -> None: ...
     @overload
     def encode(self, prompt: str, length: int) -> tuple[Tensor, Tensor]:
         """ids and mask, (1, length) int64 each."""
@@ -187,8 +220,16 @@ class WorldModel:
     ) -> dict[str, Any]: ...
 
 def check_train_config(config: str) -> None: ...
-def clean_prompt(prompt: str) -> str:
-    """Wan's whitespace cleaning: HTML entities decoded, every run of white space one space, none at the ends."""
+def clean_prompt(prompt: str, cleaning: str = "whitespace", keep_punctuation: str = "") -> str:
+    """A prompt as Wan's tokenizer cleans it.
+
+    cleaning: "whitespace" (glyphs repaired as by ftfy, HTML entities decoded, every run of white space one space, none
+    at the ends), "lower" (the same in small letters), "canonicalize" (the same, underscores are spaces, no ASCII
+    punctuation but keep_punctuation, which stays where it is found), or "none".
+    """
+
+def clip_pixels(images: Tensor, size: int) -> Tensor:
+    """Images (B, 3, H, W) in [-1, 1] resized to (B, 3, size, size) and normalised as CLIP takes them."""
 
 def denoise(
     schedule: FlowMatchSchedule,
@@ -199,6 +240,9 @@ def denoise(
     progress: Callable[[int, int], Any] | None = None,
 ) -> Tensor:
     """Integrates the flow from noise (B, ...) to clean latents; denoiser(latents, timestep (B,)) returns a velocity."""
+
+def file_fingerprint(path: _Path) -> str:
+    """Names a file's contents quickly: SHA-1 of its size and of blocks spread over it."""
 
 def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance: unconditional + scale (conditional - unconditional)."""

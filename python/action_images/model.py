@@ -29,11 +29,15 @@ try:
 
     from . import _model
     from ._model import (
+        EmbeddingCache,
         FlowMatchSchedule,
         PatchVAE,
         Tokenizer,
         UMT5Encoder,
+        WanImageEncoder,
         WanTransformer,
+        clean_prompt,
+        file_fingerprint,
         load_tensors,
         read_image,
         read_video,
@@ -54,15 +58,19 @@ except ImportError as error:
 from ._inputs import number, numbers, pictures, videos_of, whole_number
 
 __all__ = [
+    "EmbeddingCache",
     "FlowMatchSchedule",
     "PatchVAE",
     "Rollout",
     "Tokenizer",
     "UMT5Encoder",
+    "WanImageEncoder",
     "WanTransformer",
     "WorldModel",
     "check_train_config",
+    "clean_prompt",
     "embedded_models",
+    "file_fingerprint",
     "load_tensors",
     "read_image",
     "read_video",

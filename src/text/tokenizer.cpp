@@ -19,7 +19,7 @@ struct Tokenizer::Impl {
   TokenizerOptions options;
 
   std::string prepare(std::string_view prompt) const {
-    std::string text = clean_prompt(prompt);
+    std::string text = clean_prompt(prompt, options.cleaning);
     const auto lowered = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
     if (options.lower_case) std::transform(text.begin(), text.end(), text.begin(), lowered);
     return text;

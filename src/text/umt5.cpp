@@ -37,6 +37,11 @@ UMT5Block declare_block(const Scope& scope, const UMT5Config& config) {
   return block;
 }
 
+// RMS norm of the residual stream, which is at least float32, in the parameters' dtype.
+at::Tensor norm(const at::Tensor& x, const nn::NormParameters& parameters) {
+  return (nn::rms_norm(x, eps) * parameters.weight).to(parameters.weight.scalar_type());
+}
+
 // Biases of the scores, (B, heads, L, L): those of the relative positions, and the lowest number where a key is masked.
 at::Tensor score_bias(const at::Tensor& pos_embedding, const at::Tensor& buckets, const at::Tensor& masked) {
   const at::Tensor bias = at::embedding(pos_embedding, buckets).permute({2, 0, 1}).unsqueeze(0);
@@ -103,13 +108,14 @@ at::Tensor UMT5Encoder::encode(const at::Tensor& ids, const at::Tensor& mask) co
 at::Tensor UMT5Encoder::run(const at::Tensor& ids, const at::Tensor& masked) const {
   const at::Tensor buckets = position_buckets(ids.size(1), config_.num_buckets).to(ids.device());
   const at::Tensor shared = config_.shared_pos ? score_bias(pos_embedding_, buckets, masked) : at::Tensor();
-  at::Tensor x = at::embedding(token_embedding_, ids);
+  const auto residual = at::promoteTypes(token_embedding_.scalar_type(), at::kFloat);
+  at::Tensor x = at::embedding(token_embedding_, ids).to(residual);
   for (const UMT5Block& block : blocks_) {
     const at::Tensor bias = config_.shared_pos ? shared : score_bias(block.pos_embedding, buckets, masked);
-    x = x + attend(block, nn::rms_norm(x, eps, block.norm1), bias, config_.num_heads);
-    x = x + feed_forward(block, nn::rms_norm(x, eps, block.norm2));
+    x = x + attend(block, norm(x, block.norm1), bias, config_.num_heads);
+    x = x + feed_forward(block, norm(x, block.norm2));
   }
-  return nn::rms_norm(x, eps, norm_);
+  return norm(x, norm_);
 }
 
 }  // namespace action_images

@@ -125,15 +125,75 @@ def test_the_network_can_compute_with_tensors_that_python_owns():
     assert leaf.grad is not None and leaf.grad.abs().max() > 0
 
 
-def test_bfloat16_stays_near_float32():
+@pytest.mark.oracle
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"dim{config['dim']}")
+def test_bfloat16_errs_no_more_than_diffsynth(config):
+    encoder = model.UMT5Encoder(config)
+    weights = random_weights(encoder)
+    encoder.load_state_dict(weights)
+    ids, mask = batch(config["vocab"])
+    states = encoder(ids, mask)
+    rough = encoder.to(torch.bfloat16)(ids, mask)
+    with torch.no_grad():
+        theirs = diffsynth_encoder(config, weights).to(torch.bfloat16)(ids, mask)
+    assert rough.dtype == torch.bfloat16
+    real = mask.bool()
+    assert (rough.float() - states)[real].norm() <= (theirs.float() - states)[real].norm()
+
+
+def test_a_row_with_a_hole_and_one_without_tokens_disturb_nobody():
     config = CONFIGS[0]
     encoder = model.UMT5Encoder(config)
     encoder.load_state_dict(random_weights(encoder))
     ids, mask = batch(config["vocab"])
     states = encoder(ids, mask)
-    rough = encoder.to(torch.bfloat16)(ids, mask)
-    assert rough.dtype == torch.bfloat16
-    assert float((rough.float() - states).norm() / states.norm()) < 0.03
+    others = mask.clone()
+    others[1] = 0
+    others[2, 5] = 0
+    changed = encoder(ids, others)
+    torch.testing.assert_close(changed[[0, 3]], states[[0, 3]], rtol=1e-5, atol=1e-5)
+    assert not changed[1].any() and not changed[2, 5].any() and changed.isfinite().all()
+
+
+@pytest.mark.oracle
+def test_a_state_with_the_names_of_transformers_is_loaded():
+    config = CONFIGS[1]
+    encoder = model.UMT5Encoder(config)
+    weights = random_weights(encoder)
+    renamed = {transformers_name(name): tensor for name, tensor in weights.items()}
+    renamed["encoder.embed_tokens.weight"] = renamed["shared.weight"]
+    encoder.load_state_dict(renamed)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in encoder.state_dict().items())
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+@pytest.mark.parametrize("reference", [transformers_encoder, diffsynth_encoder])
+def test_a_layer_of_full_width_equals_the_reference(reference):
+    config = dict(vocab=300, dim=4096, dim_attn=4096, dim_ffn=10240, num_heads=64, num_layers=1, num_buckets=32,
+                  shared_pos=False)
+    encoder = model.UMT5Encoder(config)
+    weights = random_weights(encoder)
+    encoder.load_state_dict(weights)
+    ids, mask = batch(config["vocab"])
+    ids, mask = ids[:2], torch.stack([mask[3], mask[2]])
+    with torch.no_grad():
+        expected = reference(config, weights)(ids, mask)
+    assert relative_error(encoder(ids, mask), expected, mask) < 1e-4
+
+
+@pytest.mark.oracle
+@pytest.mark.slow
+def test_names_and_shapes_are_those_of_the_published_network():
+    reference_class = type(diffsynth_encoder(CONFIGS[0], random_weights(model.UMT5Encoder(CONFIGS[0]))))
+    with torch.device("meta"):
+        published = reference_class().state_dict()
+    config = dict(vocab=256384, dim=4096, dim_attn=4096, dim_ffn=10240, num_heads=64, num_layers=24, num_buckets=32,
+                  shared_pos=False)
+    meta = {name: torch.empty(tensor.shape, device="meta") for name, tensor in published.items()}
+    encoder = model.UMT5Encoder(config, tensors=meta)
+    assert {name: tensor.shape for name, tensor in encoder.named_parameters()} == \
+        {name: tensor.shape for name, tensor in published.items()}
 
 
 def test_loading_names_everything_that_does_not_fit():

@@ -13,23 +13,6 @@
 
 using namespace action_images;
 
-TEST_CASE("white space collapses, whatever kind it is") {
-  CHECK(clean_prompt("  pick\tup \n the  block ") == "pick up the block");
-  CHECK(clean_prompt("red\u00A0\u3000\u2009block\u2028") == "red block");
-  CHECK(clean_prompt("") == "");
-  CHECK(clean_prompt(" \n ") == "");
-}
-
-TEST_CASE("HTML entities are decoded twice, and what is no entity stays") {
-  CHECK(clean_prompt("a &amp; b &lt;c&gt; &quot;d&quot; &#39;e&#x27;") == "a & b <c> \"d\" 'e'");
-  CHECK(clean_prompt("&amp;amp; &amp;nbsp;x") == "& x");
-  CHECK(clean_prompt("caf&#233; &#x1F916; &euro;") == "caf\u00E9 \U0001F916 \u20AC");
-  for (const char* text :
-       {"&", "a&b;c", "R&D", "&#;", "&#x;", "&#xD800;", "&#1114112;", "&unknown;", "&#99999999999;"}) {
-    CHECK(clean_prompt(text) == text);
-  }
-}
-
 #ifdef ACTION_IMAGES_WITH_SENTENCEPIECE
 
 namespace {
@@ -66,6 +49,12 @@ TEST_CASE("capitals matter unless they are lowered") {
   const TokenizedText small = Tokenizer(model).encode("pick up the red block", 8);
   CHECK(at::equal(Tokenizer(model, {.lower_case = true}).encode("Pick up the RED block", 8).ids, small.ids));
   CHECK_FALSE(at::equal(Tokenizer(model).encode("Pick up the RED block", 16).ids.narrow(1, 0, 8), small.ids));
+}
+
+TEST_CASE("the cleaning of prompts is an option") {
+  const Tokenizer canonical(model, {.cleaning = PromptCleaning::canonicalize});
+  CHECK(at::equal(canonical.encode("Pick_up the RED block!", 8).ids,
+                  Tokenizer(model).encode("pick up the red block", 8).ids));
 }
 
 TEST_CASE("an over-long prompt is refused with its length, or cut on request") {

@@ -10,11 +10,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <action_images/text/clean_prompt.hpp>
+
 namespace action_images {
 
 struct TokenizerOptions {
-  bool lower_case = false;  ///< turn ASCII capitals into small letters first
-  bool truncate = false;    ///< cut an over-long prompt (Wan does) instead of refusing it
+  bool lower_case = false;                               ///< turn ASCII capitals into small letters first
+  bool truncate = false;                                 ///< cut an over-long prompt (Wan does) instead of refusing it
+  PromptCleaning cleaning = PromptCleaning::whitespace;  ///< what happens to a prompt before
 };
 
 /// Prompts as a text encoder takes them.
@@ -23,17 +26,12 @@ struct TokenizedText {
   at::Tensor mask;  ///< (B, length) int64: 1 for tokens and end of sentence, 0 for padding
 };
 
-/// Wan's "whitespace" cleaning: HTML entities decoded (twice), every run of white space one space, none at the ends.
-/// Entities: numeric ones, and the named ones of HTML's Latin-1 core (amp, lt, gt, quot, apos, nbsp, ...).
-std::string clean_prompt(std::string_view prompt);
-
 /// SentencePiece tokenizer with T5's conventions: end of sentence appended, padded at the right.
 class Tokenizer {
  public:
   /// @param path  SentencePiece model file (UMT5: spiece.model).
   /// @throws FormatError if the file cannot be read or has no end-of-sentence or padding token; ValueError if the
-  /// library
-  ///         was built without SentencePiece.
+  ///         library was built without SentencePiece.
   explicit Tokenizer(const std::filesystem::path& path, const TokenizerOptions& options = {});
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;

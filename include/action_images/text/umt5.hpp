@@ -53,7 +53,8 @@ class UMT5Encoder {
   /// @throws ValueError if the config does not make a network; FormatError if existing tensors do not fit it.
   explicit UMT5Encoder(const UMT5Config& config = {}, Parameters parameters = Parameters());
 
-  /// Hidden states of token ids, in the parameters' dtype; autograd passes through.
+  /// Hidden states of token ids, in the parameters' dtype (the residual stream is float32 at least); autograd passes
+  /// through.
   /// @param ids   (B, L) int64, each in [0, vocab).
   /// @param mask  (B, L), non-zero where a token is real; undefined: all are. Rows may differ in length.
   /// @return (B, L, dim), zero where the mask is (as Wan passes it on); no other state depends on what is there, and
