@@ -33,7 +33,8 @@ constexpr const char* wan_doc =
 
 config has the keys version ("2.2" or "2.1"), dim, dec_dim, z_dim, dim_mult, num_res_blocks, attn_scales,
 temporal_downsample, mean and std, all optional: the published sizes by default. Parameters carry the names of the
-published checkpoints. Given `tensors`, it computes with them: they are not copied, and gradients reach them.)";
+published checkpoints, in dtype (float32). Given `tensors`, it computes with them: they are not copied, and gradients
+reach them.)";
 
 constexpr const char* encoder_doc = R"(Encodes a video as it comes in: the same bits for any grouping of the frames.)";
 constexpr const char* decoder_doc =
@@ -78,11 +79,12 @@ at::Tensor decode(const VideoVae& vae, const at::Tensor& latents, bool clamp, bo
 void bind_wan_vae(py::module_& module) {
   const py::call_guard<py::gil_scoped_release> released;
   py::class_<WanVae, VideoVae>(module, "WanVAE", wan_doc)
-      .def(py::init([](const py::dict& config, const std::optional<TensorMap>& tensors) {
+      .def(py::init([](const py::dict& config, const std::optional<TensorMap>& tensors, const py::object& dtype) {
+             const at::ScalarType own = dtype.is_none() ? at::kFloat : binding::dtype_from(dtype);
              return std::make_unique<WanVae>(wan_vae_config(binding::json_from(config)),
-                                             tensors ? Parameters(*tensors) : Parameters());
+                                             tensors ? Parameters(*tensors) : Parameters(own));
            }),
-           py::arg("config") = py::dict(), py::arg("tensors") = py::none())
+           py::arg("config") = py::dict(), py::arg("tensors") = py::none(), py::arg("dtype") = py::none())
       .def(
           "encoder", [](const WanVae& self) { return WanVaeEncoder(self); }, encoder_doc)
       .def(

@@ -34,10 +34,12 @@ try:
         Tokenizer,
         UMT5Encoder,
         WanTransformer,
+        WanVAE,
         load_tensors,
         read_image,
         read_video,
         save_tensors,
+        wan_vae_from_diffusers,
         write_image,
         write_video,
     )
@@ -60,6 +62,7 @@ __all__ = [
     "Tokenizer",
     "UMT5Encoder",
     "WanTransformer",
+    "WanVAE",
     "WorldModel",
     "check_train_config",
     "embedded_models",
@@ -68,6 +71,7 @@ __all__ = [
     "read_video",
     "save_tensors",
     "train",
+    "wan_vae_from_diffusers",
     "write_image",
     "write_video",
 ]

@@ -23,9 +23,12 @@ at::Tensor last_frames(const at::Tensor& x, std::int64_t count) {
   return x.narrow(1, x.size(1) - kept, kept).clone(at::MemoryFormat::Contiguous);
 }
 
-at::Tensor spatial_convolution(const Convolution& layer, const at::Tensor& x,
-                               const std::array<std::int64_t, 4>& padding, std::int64_t stride) {
-  return convolve(x, layer.weight.unsqueeze(2), layer.bias, padding, {1, stride});
+// Channel `phase` of the factor numbers that each of `channels` channels becomes when every channel of x is repeated.
+at::Tensor repeated_channels(const at::Tensor& x, std::int64_t channels, std::int64_t factor, std::int64_t phase) {
+  const std::int64_t repeats = channels * factor / x.size(-1);
+  if (factor % repeats == 0) return x.unflatten(-1, {channels, factor / repeats}).select(-1, phase / repeats);
+  const at::Tensor channel = at::arange(channels, x.options().dtype(at::kLong));
+  return x.index_select(-1, (channel * factor + phase).floor_divide(repeats));
 }
 
 }  // namespace
@@ -77,7 +80,7 @@ at::Tensor attention_block(const AttentionBlock& block, at::Tensor x) {
 }
 
 at::Tensor downsample(const Resample& layer, at::Tensor x, Memory& memory) {
-  x = spatial_convolution(layer.spatial, x, {0, 1, 0, 1}, 2);
+  x = convolve(x, layer.spatial.weight.unsqueeze(2), layer.spatial.bias, {0, 1, 0, 1}, {1, 2});
   if (!layer.temporal.weight.defined()) return x;
   at::Tensor& before = memory.next();
   const at::Tensor joined = before.defined() ? at::cat({before, x}, 1) : x;
@@ -94,12 +97,7 @@ at::Tensor upsample(const Resample& layer, at::Tensor x, Memory& memory) {
       x = x.permute({0, 1, 4, 2, 3, 5}).flatten(1, 2).contiguous();
     }
   }
-  const at::IntArrayRef s = x.sizes();
-  x = x.unsqueeze(3)
-          .unsqueeze(5)
-          .expand({s[0], s[1], s[2], 2, s[3], 2, s[4]})
-          .reshape({s[0], s[1], 2 * s[2], 2 * s[3], s[4]});
-  return spatial_convolution(layer.spatial, x, {1, 1, 1, 1}, 1);
+  return convolve_doubled(x, layer.spatial.weight, layer.spatial.bias);
 }
 
 at::Tensor average_down(const Shortcut& shortcut, const at::Tensor& x) {
@@ -117,18 +115,15 @@ at::Tensor average_down(const Shortcut& shortcut, const at::Tensor& x) {
 
 at::Tensor add_duplicated(const Shortcut& shortcut, at::Tensor y, const at::Tensor& x, bool first) {
   const auto& [time, space, channels] = shortcut;
-  const std::int64_t factor = time * space * space, repeats = channels * factor / x.size(-1);
-  const std::int64_t frames = first ? 1 : time;
+  const std::int64_t factor = time * space * space, frames = first ? 1 : time;
   if (!expendable(y) || !expendable(x)) y = y.clone();
   const at::Tensor blocks = y.unflatten(3, {x.size(3), space})
                                 .unflatten(2, {x.size(2), space})
                                 .unflatten(1, {x.size(1), frames});  // (B, T, time, H, space, W, space, C), a view
-  const at::Tensor channel = at::arange(channels, x.options().dtype(at::kLong)) * factor;
   for (std::int64_t phase = (time - frames) * space * space; phase < factor; ++phase) {
-    const at::Tensor source = x.index_select(-1, (channel + phase).floor_divide(repeats));
     const std::int64_t t = phase / (space * space) - (time - frames), row = phase / space % space,
                        column = phase % space;
-    blocks.select(2, t).select(3, row).select(4, column).add_(source);
+    blocks.select(2, t).select(3, row).select(4, column).add_(repeated_channels(x, channels, factor, phase));
   }
   return y;
 }
