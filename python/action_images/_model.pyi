@@ -122,8 +122,29 @@ class VideoVAE(_Network):
     Videos are (B, 3, T, H, W) in [-1, 1], latents (B, z, T_l, h, w), normalised per channel.
     """
 
-    def encode(self, video: Tensor) -> Tensor: ...
-    def decode(self, latents: Tensor, clamp: bool = True) -> Tensor: ...
+    def encode(
+        self,
+        video: Tensor,
+        tiled: bool = False,
+        tile_size: tuple[int, int] = (34, 34),
+        tile_stride: tuple[int, int] = (18, 16),
+        progress: Callable[[int, int], bool | None] | None = None,
+    ) -> Tensor:
+        """Normalised latents of a video; one frame is a picture.
+
+        tiled: encode overlapping tiles and blend them; tile_size and tile_stride are (height, width) in latents. progress
+        is called with (latent frames done, all), each tile counting its own; False from it stops.
+        """
+    def decode(
+        self,
+        latents: Tensor,
+        clamp: bool = True,
+        tiled: bool = False,
+        tile_size: tuple[int, int] = (34, 34),
+        tile_stride: tuple[int, int] = (18, 16),
+        progress: Callable[[int, int], bool | None] | None = None,
+    ) -> Tensor:
+        """Video of normalised latents, cut to [-1, 1] unless clamp is False."""
     def latent_frames(self, frames: int) -> int: ...
     def frames(self, latent_frames: int) -> int: ...
     @property
@@ -140,6 +161,40 @@ class PatchVAE(VideoVAE):
     """
 
     def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
+
+class WanVAE(VideoVAE):
+    """Wan's causal video autoencoder, 2.2 (48 channels, 4 x 16 x 16) or 2.1 (16 channels, 4 x 8 x 8).
+
+    config: version ("2.2" or "2.1"), dim, dec_dim, z_dim, dim_mult, num_res_blocks, attn_scales, temporal_downsample, mean,
+    std, all optional: the published sizes by default. Parameters carry the published names, in dtype (float32). tensors: as
+    for WanTransformer.
+    """
+
+    def __init__(
+        self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None, dtype: dtype | None = None
+    ) -> None: ...
+    def encoder(self) -> WanVAEEncoder:
+        """Encodes a video as it comes in: the same bits for any grouping of the frames."""
+    def decoder(self, clamp: bool = True) -> WanVAEDecoder:
+        """Decodes latents as they come in: the same bits for any grouping of the latent frames."""
+
+class WanVAEEncoder:
+    """Encodes a video as it comes in: the same bits for any grouping of the frames."""
+
+    def push(self, frames: Tensor) -> Tensor:
+        """Takes the next frames (B, 3, n, H, W) and returns the latents (B, z, m, h, w) that are complete now."""
+    @property
+    def pending(self) -> int:
+        """Frames that wait for the rest of their group."""
+
+class WanVAEDecoder:
+    """Decodes latents as they come in: the same bits for any grouping of the latent frames."""
+
+    def push(self, latents: Tensor) -> Tensor:
+        """Takes the next latents (B, z, m, h, w) and returns their frames (B, 3, n, H, W)."""
+
+def wan_vae_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of diffusers' AutoencoderKLWan under the published names."""
 
 class PatchVAEFit:
     """Fits a PatchVAE in closed form: the principal components of the patches of all videos added."""

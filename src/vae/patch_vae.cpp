@@ -9,6 +9,7 @@
 #include <action_images/core/check.hpp>
 
 #include "patches.hpp"
+#include "progress.hpp"
 
 namespace action_images {
 namespace {
@@ -65,9 +66,10 @@ nlohmann::json PatchVae::config() const {
           {"temporal_patch", config_.temporal_patch}};
 }
 
-at::Tensor PatchVae::encode_video(const at::Tensor& video) const {
+at::Tensor PatchVae::encode_video(const at::Tensor& video, const VaeProgress& progress) const {
   const std::int64_t s = config_.spatial_patch;
   const at::Tensor patches = patches_from_video(video.to(encoder_weight_.options()), config_);
+  report(progress, latent_frames(video.size(2)), latent_frames(video.size(2)));
   const at::Tensor weight = encoder_weight_.flatten(1) / std_.unsqueeze(1);
   const at::Tensor latents = at::linear(patches, weight, (encoder_bias_ - mean_) / std_);
   return latents.view({video.size(0), latent_frames(video.size(2)), video.size(3) / s, video.size(4) / s, channels()})
@@ -75,8 +77,9 @@ at::Tensor PatchVae::encode_video(const at::Tensor& video) const {
       .contiguous();
 }
 
-at::Tensor PatchVae::decode_latents(const at::Tensor& latents) const {
+at::Tensor PatchVae::decode_latents(const at::Tensor& latents, const VaeProgress& progress) const {
   const at::Tensor rows = latents.to(decoder_weight_.options()).permute({0, 2, 3, 4, 1}).reshape({-1, channels()});
+  report(progress, latents.size(2), latents.size(2));
   const at::Tensor bias = decoder_bias_.repeat_interleave(config_.patch_size() / 3);
   const at::Tensor patches = at::addmm(bias, rows * std_ + mean_, decoder_weight_.flatten(1));
   return video_from_patches(patches, {latents.size(0), latents.size(2), latents.size(3), latents.size(4)}, config_);

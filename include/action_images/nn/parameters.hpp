@@ -40,6 +40,9 @@ class Parameters {
   /// history. A mapped checkpoint can so be used as it lies, and a Python module can own the weights.
   explicit Parameters(TensorMap tensors) : existing_(std::move(tensors)) {}
 
+  /// Whether somebody else owns the tensors.
+  bool borrowed() const { return existing_.has_value(); }
+
   Parameters(Parameters&&) = default;
   Parameters& operator=(Parameters&&) = default;
 

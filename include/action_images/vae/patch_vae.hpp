@@ -46,8 +46,8 @@ class PatchVae final : public VideoVae {
   nlohmann::json config() const override;
 
  private:
-  at::Tensor encode_video(const at::Tensor& video) const override;
-  at::Tensor decode_latents(const at::Tensor& latents) const override;
+  at::Tensor encode_video(const at::Tensor& video, const VaeProgress& progress) const override;
+  at::Tensor decode_latents(const at::Tensor& latents, const VaeProgress& progress) const override;
 
   PatchVaeConfig config_;
   Parameters parameters_;

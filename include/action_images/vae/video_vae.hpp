@@ -2,14 +2,25 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json_fwd.hpp>
 
 #include <action_images/nn/parameters.hpp>
+#include <action_images/vae/tiling.hpp>
 
 namespace action_images {
+
+/// Called with (latent frames done, latent frames); returning false stops by an Interrupted error. Tiles count each.
+using VaeProgress = std::function<bool(std::int64_t done, std::int64_t total)>;
+
+struct VaeOptions {
+  std::optional<Tiling> tiling = {};  ///< none: the whole picture at once
+  VaeProgress progress = {};
+};
 
 /// A causal video autoencoder: T = r k + 1 frames become k + 1 latent frames (r = temporal stride), the first frame
 /// alone in the first one, and every latent frame depends on the frames up to its own only.
@@ -20,13 +31,16 @@ class VideoVae {
  public:
   virtual ~VideoVae() = default;
 
-  /// Normalised latents of a video.
-  /// @throws ShapeError unless video is (B, 3, r k + 1, H, W) with H and W multiples of the spatial stride.
-  at::Tensor encode(const at::Tensor& video) const;
+  /// Normalised latents of a video; one frame is a picture.
+  /// @throws ShapeError unless video is (B, 3, r k + 1, H, W) with H and W multiples of the spatial stride; Interrupted
+  /// if
+  ///         the progress callback says so.
+  at::Tensor encode(const at::Tensor& video, const VaeOptions& options = {}) const;
 
   /// Video of normalised latents, cut to [-1, 1] unless clamp is false.
-  /// @throws ShapeError unless latents is (B, z, T_l, h, w) with every size at least 1.
-  at::Tensor decode(const at::Tensor& latents, bool clamp = true) const;
+  /// @throws ShapeError unless latents is (B, z, T_l, h, w) with every size at least 1; Interrupted if the progress
+  ///         callback says so.
+  at::Tensor decode(const at::Tensor& latents, bool clamp = true, const VaeOptions& options = {}) const;
 
   virtual std::int64_t channels() const = 0;         ///< z, latent channels
   virtual std::int64_t spatial_stride() const = 0;   ///< s, pixels a latent in height and width
@@ -44,11 +58,15 @@ class VideoVae {
   virtual nlohmann::json config() const = 0;
 
  private:
-  virtual at::Tensor encode_video(const at::Tensor& video) const = 0;      // the shape has been checked
-  virtual at::Tensor decode_latents(const at::Tensor& latents) const = 0;  // not clamped
+  at::Tensor encode_tiles(const at::Tensor& video, const VaeOptions& options) const;
+  at::Tensor decode_tiles(const at::Tensor& latents, const VaeOptions& options) const;
+
+  // The shapes have been checked; the decoded video is not clamped.
+  virtual at::Tensor encode_video(const at::Tensor& video, const VaeProgress& progress) const = 0;
+  virtual at::Tensor decode_latents(const at::Tensor& latents, const VaeProgress& progress) const = 0;
 };
 
-/// A VAE of the config's "kind" ("patch"), its parameters not yet loaded.
+/// A VAE of the config's "kind" ("patch" or "wan"), its parameters not yet loaded.
 /// @throws ValueError if the kind is unknown or a key is wrong.
 std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config);
 
