@@ -33,9 +33,9 @@ std::unique_ptr<ReusePolicy> cosine_policy(std::vector<CosineRule> rules = {{0.9
 
 /// What policies share that add up an estimate of the change since the last evaluation.
 struct ChangeOptions {
-  double threshold = 0.05;   ///< relative change that is tolerated; 0: everything is evaluated
-  std::int64_t warm_up = 3;  ///< evaluations at the start of a run before anything is used again, at least 1
-  std::int64_t longest = 4;  ///< steps in a row that are not evaluated
+  double threshold = 0.05;    ///< relative change that is tolerated; 0: everything is evaluated
+  std::int64_t warm_up = 3;   ///< evaluations at the start of a run before anything is used again, at least 1
+  std::int64_t longest = 10;  ///< steps in a row that are not evaluated
 };
 
 /// EasyCache's criterion (Zhou et al. 2025, arXiv 2507.02860): the change of the prediction is estimated from that of
