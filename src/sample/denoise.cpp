@@ -25,7 +25,7 @@ bool broadcasts(at::IntArrayRef from, at::IntArrayRef to) {
 /// Puts the given latents back over the stepped ones.
 class Hold {
  public:
-  Hold(const Conditioning& conditioning, const at::Tensor& noise) {
+  Hold(const Conditioning& conditioning, const at::Tensor& noise, at::ScalarType dtype) {
     check(conditioning.clean.defined() == conditioning.keep.defined(), where, "conditioning",
           "both clean and keep, or neither", "one of them");
     if (!conditioning.clean.defined()) return;
@@ -33,7 +33,7 @@ class Hold {
                 conditioning.clean.sizes());
     check_shape(broadcasts(conditioning.keep.sizes(), noise.sizes()), where, "conditioning.keep",
                 "a shape that broadcasts to " + shape_text(noise.sizes()), conditioning.keep.sizes());
-    clean_ = conditioning.clean.to(noise.options());
+    clean_ = conditioning.clean.to(noise.device(), dtype);
     keep_ = conditioning.keep.to(noise.device(), at::kBool);
   }
 
@@ -54,7 +54,7 @@ at::Tensor velocity_at(const Denoiser& denoiser, const at::Tensor& latents, doub
     throw NumericalError(
         expected_text(where, "prediction", "finite velocities", text_of("a non-finite one in step ", step)));
   }
-  return velocity.to(latents.scalar_type());
+  return velocity;
 }
 
 }  // namespace
@@ -63,16 +63,19 @@ at::Tensor denoise(const FlowMatchSchedule& schedule, const Denoiser& denoiser, 
                    const Conditioning& conditioning, const DenoiseOptions& options) {
   check(static_cast<bool>(denoiser), where, "denoiser", "a function", "none");
   check_shape(noise.dim() >= 1, where, "noise", "(B, ...)", noise.sizes());
-  const Hold hold(conditioning, noise);
-  at::Tensor latents = hold(noise);
+  const at::ScalarType dtype = at::promote_types(noise.scalar_type(), at::kFloat);
+  const Hold hold(conditioning, noise, dtype);
+  const Solver solver = options.solver ? options.solver : euler(schedule);
+  at::Tensor latents = hold(noise.to(dtype));
   const float* timesteps = schedule.timesteps().const_data_ptr<float>();
   for (std::int64_t index = 0; index < schedule.steps(); ++index) {
-    const at::Tensor velocity = velocity_at(denoiser, latents, static_cast<double>(timesteps[index]), index + 1);
-    latents = hold(schedule.step(velocity, index, latents));
+    const at::Tensor velocity =
+        velocity_at(denoiser, latents.to(noise.scalar_type()), static_cast<double>(timesteps[index]), index + 1);
+    latents = hold(solver(velocity.to(latents.options()), index, latents));
     const DenoiseProgress progress{index + 1, schedule.steps(), schedule.sigma(index + 1), latents};
     if (options.progress && !options.progress(progress)) break;
   }
-  return latents;
+  return latents.to(noise.scalar_type());
 }
 
 Denoiser from_sample_prediction(Denoiser predicts_sample) {
@@ -81,7 +84,7 @@ Denoiser from_sample_prediction(Denoiser predicts_sample) {
     std::vector<std::int64_t> per_sample(static_cast<std::size_t>(latents.dim()), 1);
     per_sample[0] = timestep.size(0);
     const at::Tensor sigma = (timestep / 1000.0).view(per_sample);
-    return ((latents - predicts_sample(latents, timestep)) / sigma).to(latents.scalar_type());
+    return (latents - predicts_sample(latents, timestep)) / sigma;
   };
 }
 

@@ -2,6 +2,7 @@
 #include <action_images/sample/flow_match.hpp>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -18,8 +19,8 @@ void check_same_shape(const char* where, const char* argument, const at::Tensor&
   check_shape(got.sizes() == latents.sizes(), where, argument, shape_text(latents.sizes()), got.sizes());
 }
 
-at::Tensor shifted_sigmas(std::int64_t steps, double shift, double sigma_min, bool extra_one_step) {
-  at::Tensor even = at::linspace(1.0, sigma_min, steps + (extra_one_step ? 1 : 0), at::kFloat);
+at::Tensor shifted_sigmas(double first, double last, std::int64_t steps, double shift, bool extra_one_step) {
+  at::Tensor even = at::linspace(first, last, steps + (extra_one_step ? 1 : 0), at::kFloat);
   even = even.slice(0, 0, steps);
   return shift * even / (1.0 + (shift - 1.0) * even);
 }
@@ -34,15 +35,35 @@ at::Tensor bell_weights(const at::Tensor& timesteps) {
 
 }  // namespace
 
-FlowMatchSchedule::FlowMatchSchedule(std::int64_t steps, double shift, double sigma_min, bool extra_one_step)
+FlowMatchSchedule::FlowMatchSchedule(at::Tensor sigmas, at::Tensor timesteps)
+    : steps_(sigmas.size(0)),
+      sigmas_(std::move(sigmas)),
+      timesteps_(std::move(timesteps)),
+      training_weights_(bell_weights(timesteps_)) {}
+
+FlowMatchSchedule::FlowMatchSchedule(std::int64_t steps, double shift, double sigma_min, bool extra_one_step,
+                                     double strength)
     : steps_(steps) {
   constexpr auto where = "sample::FlowMatchSchedule";
   check(steps >= 1, where, "steps", "at least 1", steps);
   check(std::isfinite(shift) && shift > 0.0, where, "shift", "a positive number", shift);
   check(sigma_min >= 0.0 && sigma_min < 1.0, where, "sigma_min", "a number in [0, 1)", sigma_min);
-  sigmas_ = shifted_sigmas(steps, shift, sigma_min, extra_one_step);
+  check(strength > 0.0 && strength <= 1.0, where, "strength", "a number in (0, 1]", strength);
+  const double first = sigma_min + strength * (1.0 - sigma_min);
+  sigmas_ = shifted_sigmas(first, sigma_min, steps, shift, extra_one_step);
   timesteps_ = sigmas_ * train_timesteps;
   training_weights_ = bell_weights(timesteps_);
+}
+
+FlowMatchSchedule FlowMatchSchedule::from_sigmas(const at::Tensor& sigmas, bool whole_timesteps) {
+  constexpr auto where = "sample::FlowMatchSchedule::from_sigmas";
+  check_shape(sigmas.dim() == 1 && sigmas.size(0) >= 1, where, "sigmas", "(steps,)", sigmas.sizes());
+  const at::Tensor exact = sigmas.to(at::kCPU, at::kDouble);
+  const bool falls = (exact.slice(0, 1) < exact.slice(0, 0, -1)).all().item<bool>();
+  check(falls && exact[0].item<double>() <= 1.0 && exact[-1].item<double>() > 0.0, where, "sigmas",
+        "numbers that fall within (0, 1]", "others");
+  const at::Tensor timesteps = exact * train_timesteps;
+  return {exact.to(at::kFloat, false, true), (whole_timesteps ? timesteps.floor() : timesteps).to(at::kFloat)};
 }
 
 double FlowMatchSchedule::sigma(std::int64_t index) const {

@@ -37,7 +37,7 @@ at::Tensor sample_latents(const WorldNetwork& network, const WorldInputs& inputs
   const at::Tensor noise = seeded_noise(conditions.clean.sizes(), options.seed);
   const at::Tensor latents =
       denoise(FlowMatchSchedule(options.steps, options.shift),
-              guided(denoiser_of(network, conditions), unconditional, options.guidance), noise,
+              guided(denoiser_of(network, conditions), unconditional, {options.guidance}), noise,
               {conditions.clean, conditions.given.expand_as(conditions.clean)}, denoise_options);
   if (stopped) throw Interrupted("[world::sample_latents] stopped by the progress callback");
   return latents;

@@ -18,12 +18,14 @@ def flow_match():
 
 
 @pytest.mark.parametrize("steps, shift", CASES)
-@pytest.mark.parametrize("sigma_min, extra", [(0.0, True), (0.003 / 1.002, False)])
+@pytest.mark.parametrize("sigma_min, extra", [(0.0, True), (0.1, True), (0.003 / 1.002, False)])
 @pytest.mark.oracle
-def test_tables_equal_diffsynth(flow_match, steps, shift, sigma_min, extra):
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+def test_tables_equal_diffsynth(flow_match, steps, shift, sigma_min, extra, strength):
     reference = flow_match(shift=shift, sigma_min=sigma_min, extra_one_step=extra)
-    reference.set_timesteps(steps, training=True)
-    schedule = model.FlowMatchSchedule(steps, shift=shift, sigma_min=sigma_min, extra_one_step=extra)
+    reference.set_timesteps(steps, denoising_strength=strength, training=True)
+    schedule = model.FlowMatchSchedule(
+        steps, shift=shift, sigma_min=sigma_min, extra_one_step=extra, strength=strength)
     torch.testing.assert_close(schedule.sigmas, reference.sigmas, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(schedule.timesteps, reference.timesteps, rtol=1e-6, atol=1e-6)
     weights = reference.linear_timesteps_weights  # not a number where few steps make float32 underflow

@@ -9,7 +9,6 @@
 #include <doctest/doctest.h>
 
 #include <action_images/core/error.hpp>
-#include <action_images/sample/guidance.hpp>
 
 using namespace action_images;
 
@@ -84,22 +83,6 @@ TEST_CASE("a batch is denoised as its samples one by one") {
   }
 }
 
-TEST_CASE("guidance mixes two denoisers linearly, and scale 1 evaluates one only") {
-  int evaluations = 0;
-  const auto constant = [&](double value) {
-    return [&evaluations, value](const at::Tensor& latents, const at::Tensor&) {
-      ++evaluations;
-      return at::full_like(latents, value);
-    };
-  };
-  const at::Tensor timestep = at::full({2}, 500.0);
-  CHECK(guided(constant(3.0), constant(1.0), 7.5)(noise, timestep).mean().item<double>() == doctest::Approx(16.0));
-  CHECK(evaluations == 2);
-  CHECK(guided(constant(3.0), {}, 1.0)(noise, timestep).mean().item<double>() == doctest::Approx(3.0));
-  CHECK(evaluations == 3);
-  CHECK(guided(constant(3.0), constant(1.0), 0.0)(noise, timestep).mean().item<double>() == doctest::Approx(1.0));
-}
-
 TEST_CASE("what does not fit is refused by name") {
   const FlowMatchSchedule schedule(2);
   CHECK_THROWS_AS(denoise(schedule, {}, noise), ValueError);
@@ -112,6 +95,4 @@ TEST_CASE("what does not fit is refused by name") {
   CHECK_THROWS_WITH_AS(denoise(schedule, not_finite, noise),
                        "[sample::denoise] prediction: expected finite velocities, got a non-finite one in step 1",
                        NumericalError);
-  CHECK_THROWS_AS(guide(noise, clean[0], 2.0), ShapeError);
-  CHECK_THROWS_AS(guided(to_clean(), {}, 2.0), ValueError);
 }

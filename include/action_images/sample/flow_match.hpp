@@ -14,9 +14,15 @@ namespace action_images {
 /// exactly. All tables are float32 on the CPU. The released model uses shift 5, sigma_min 0 and the extra step.
 class FlowMatchSchedule {
  public:
-  /// @throws ValueError unless steps >= 1, shift > 0 and 0 <= sigma_min < 1.
-  explicit FlowMatchSchedule(std::int64_t steps, double shift = 5.0, double sigma_min = 0.0,
-                             bool extra_one_step = true);
+  /// @param strength  of a start from given latents: u runs from sigma_min + strength (1 - sigma_min).
+  /// @throws ValueError unless steps >= 1, shift > 0, 0 <= sigma_min < 1 and 0 < strength <= 1.
+  explicit FlowMatchSchedule(std::int64_t steps, double shift = 5.0, double sigma_min = 0.0, bool extra_one_step = true,
+                             double strength = 1.0);
+
+  /// Any noise levels. @param sigmas  (steps) floating point, strictly falling, in (0, 1].
+  /// @param whole_timesteps  timesteps are cut to whole numbers, as diffusers' multistep schedulers and Wan's own do.
+  /// @throws ShapeError unless sigmas has one axis; ValueError unless they fall within (0, 1].
+  static FlowMatchSchedule from_sigmas(const at::Tensor& sigmas, bool whole_timesteps = false);
 
   std::int64_t steps() const { return steps_; }
   const at::Tensor& sigmas() const { return sigmas_; }        ///< (steps), falling
@@ -43,6 +49,8 @@ class FlowMatchSchedule {
   at::Tensor add_noise(const at::Tensor& latents, const at::Tensor& noise, const at::Tensor& indices) const;
 
  private:
+  FlowMatchSchedule(at::Tensor sigmas, at::Tensor timesteps);
+
   std::int64_t steps_;
   at::Tensor sigmas_, timesteps_, training_weights_;
 };
