@@ -56,7 +56,8 @@ struct GivenPixels {
     aim::check(frames > 0 && view.frames == 1, where, "frames",
                view.frames == 1 ? "a number of at least 1" : aim::text_of(view.frames, ", as there are pixels of"),
                frames);
-    py::array_t<double> repeated({static_cast<py::ssize_t>(view.views), static_cast<py::ssize_t>(frames), py::ssize_t{7}});
+    py::array_t<double> repeated(
+        {static_cast<py::ssize_t>(view.views), static_cast<py::ssize_t>(frames), py::ssize_t{7}});
     double* values = repeated.mutable_data();
     for (std::size_t i = 0; i < view.views; ++i) {
       for (std::int64_t t = 0; t < frames; ++t) values = std::copy_n(view.row(i, 0), 7, values);

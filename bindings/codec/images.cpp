@@ -59,11 +59,6 @@ py::array encode(const py::object& actions, const aim::Rig& rig, const aim::Enco
   return encode_into<float>(trajectory, rig, images, options);
 }
 
-std::size_t count_from(std::int64_t number, const char* where, const char* argument) {
-  aim::check(number >= 0, where, argument, "a whole number of at least 0", number);
-  return static_cast<std::size_t>(number);
-}
-
 Eigen::Vector4d plane_from(const py::object& object) {
   const Doubles plane = doubles_from(object, "codec::decode", "plane", "(4,)");
   aim::check_shape(plane.ndim() == 1 && plane.shape(0) == 4, "codec::decode", "plane", "(4,)", shape_of(plane));
@@ -151,33 +146,36 @@ void bind_images(py::module_& module) {
   module.def(
       "encode",
       [](const py::object& actions, const aim::Rig& rig, const std::string& convention, std::optional<double> sigma,
-         double axis_length, const py::object& dtype, const py::object& out, std::int64_t threads) {
-        const aim::EncodeOptions options{aim::convention_from_name(convention), sigma, axis_length,
+         double axis_length, double threshold, const py::object& dtype, const py::object& out, std::int64_t threads) {
+        const aim::EncodeOptions options{aim::convention_from_name(convention), sigma, axis_length, threshold,
                                          threads_from(threads, "codec::encode")};
         return encode(actions, rig, options, dtype, out);
       },
       py::arg("actions"), py::arg("rig"), py::arg("convention") = "paper", py::arg("sigma") = py::none(),
-      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("dtype") = "uint8", py::arg("out") = py::none(),
-      py::arg("threads") = 0);
+      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("threshold") = aim::background_level,
+      py::arg("dtype") = "uint8", py::arg("out") = py::none(), py::arg("threads") = 0);
   module.def(
       "decode",
       [](const py::object& images, const aim::Rig& rig, const std::string& convention, std::optional<double> sigma,
-         double axis_length, const std::string& method, bool fill, std::optional<double> depth, const py::object& plane,
-         double near, double far, std::int64_t samples, double min_confidence, std::int64_t threads) {
+         double axis_length, double threshold, const std::string& method, bool fill, std::optional<double> depth,
+         const py::object& plane, double near, double far, std::int64_t samples, double min_confidence,
+         std::int64_t threads) {
         aim::DecodeOptions options{
             aim::convention_from_name(convention), sigma, axis_length, fill, depth, min_confidence};
+        options.threshold = threshold;
         options.method = aim::decode_method_from_name(method);
         options.near = near;
         options.far = far;
-        options.samples = count_from(samples, "codec::decode", "samples");
-        options.threads = count_from(threads, "codec::decode", "threads");
+        options.samples = static_cast<std::size_t>(std::max<std::int64_t>(samples, 0));
+        options.threads = threads_from(threads, "codec::decode");
         if (!plane.is_none()) options.plane = plane_from(plane);
         return decode(images, rig, options);
       },
       py::arg("images"), py::arg("rig"), py::arg("convention") = "paper", py::arg("sigma") = py::none(),
-      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("method") = "robust", py::arg("fill") = true,
-      py::arg("depth") = py::none(), py::arg("plane") = py::none(), py::arg("near") = 0.5, py::arg("far") = 1.0,
-      py::arg("samples") = 512, py::arg("min_confidence") = 0.001, py::arg("threads") = 0);
+      py::arg("axis_length") = 0.1, py::kw_only(), py::arg("threshold") = aim::background_level,
+      py::arg("method") = "robust", py::arg("fill") = true, py::arg("depth") = py::none(),
+      py::arg("plane") = py::none(), py::arg("near") = 0.5, py::arg("far") = 1.0, py::arg("samples") = 512,
+      py::arg("min_confidence") = 0.001, py::arg("threads") = 0);
   module.def("action_points", &action_points, py::arg("actions"), py::arg("axis_length") = 0.1);
   module.def(
       "rotation_from_euler",

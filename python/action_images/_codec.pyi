@@ -193,12 +193,14 @@ def encode(
     sigma: float | None = None,
     axis_length: float = 0.1,
     *,
+    threshold: float = 0.25,
     dtype: DTypeLike = "uint8",
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Action images (V, T, H, W, 3) of actions (T, 7), uint8 or float32 in [0, 1].
 
     sigma: of the Gaussians [px], by default 5 % of the shorter side. axis_length: of the drawn axes [m].
+    threshold: blue responses up to it give way to the background, threshold * openness.
     out: a C-contiguous array to write into and return; its dtype counts then.
     Raises ShapeError for other shapes, ValueError if an action is not finite or an openness not in [0, 1].
     """
@@ -210,6 +212,7 @@ def decode(
     sigma: float | None = None,
     axis_length: float = 0.1,
     *,
+    threshold: float = 0.25,
     method: Literal["robust", "paper", "release"] = "robust",
     fill: bool = True,
     depth: float | None = None,
@@ -224,6 +227,7 @@ def decode(
 
     method: "robust" fuses sub-pixel peaks of all views; "paper" and "release" are those decoders, as baselines, with
     `samples` candidates from `near` to `far` [m] on the rays of the first view.
+    threshold: with which the images were drawn.
     min_confidence: frames below it are undecodable. fill: interpolate those, else NaN.
     depth: of the position along the camera's axis [m], and plane: (a, b, c, d) with a x + b y + c z + d = 0 on which it
     lies, for one view. threads: 0 for one per core; the result does not depend on it.

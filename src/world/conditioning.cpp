@@ -35,7 +35,8 @@ at::Tensor encode_actions(const Trajectory& actions, const Rig& rig, const World
 }
 
 DecodeOptions decode_options(const WorldConfig& config) {
-  return {.convention = config.codec.convention, .sigma = config.codec.sigma, .axis_length = config.codec.axis_length};
+  return {.convention = config.codec.convention, .sigma = config.codec.sigma, .axis_length = config.codec.axis_length,
+          .threshold = config.codec.threshold};
 }
 
 at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae) {

@@ -115,6 +115,26 @@ TEST_CASE("a closed and an open gripper are told apart under noise") {
   }
 }
 
+TEST_CASE(
+    "another threshold of the background and another sigma are read as they were drawn; pictures need not be square") {
+  std::vector<Camera> cameras;
+  for (const double azimuth : {0.2, 1.6}) {
+    const Camera square = test::camera_around(azimuth, 128);
+    cameras.emplace_back(square.intrinsics(), square.world_from_camera().matrix(), 150, 120);
+  }
+  const Rig rig(cameras);
+  const Trajectory actions = test::random_motion(6, 22);
+  for (const double threshold : {0.15, 0.4}) {
+    const auto images = encode(actions, rig, {.sigma = 4.0, .axis_length = 0.08, .threshold = threshold});
+    const Decoded decoded = decode(images, rig, {.sigma = 4.0, .axis_length = 0.08, .threshold = threshold});
+    const auto errors = errors_of(decoded, actions, false);
+    CHECK(errors.mean_position < 0.05 * millimetre);
+    CHECK(errors.openness < 0.02);
+  }
+  CHECK_THROWS_WITH_AS(encode(actions, rig, {.threshold = 1.0}),
+                       "[codec::encode] threshold: expected a number between 0 and 1, got 1", ValueError);
+}
+
 TEST_CASE("the order of the views does not matter") {
   const Rig rig = test::rig_around(3, 64);
   const Rig reversed({rig[2], rig[1], rig[0]});

@@ -52,7 +52,7 @@ TEST_CASE("uint8 is floor(255 G + 0.5): more than 99.99 % equal to double precis
           {1, 1, static_cast<std::size_t>(height), static_cast<std::size_t>(width), 3});
       const PixelPoints points{Eigen::Vector2d(0.4 * width, 0.3 * height), Eigen::Vector2d(0.45 * width, height + 1.3),
                                Eigen::Vector2d(0.62 * width, 0.5 * height)};
-      draw_action_image(points, 0.6, Convention::paper, sigma, view_of(images));
+      draw_action_image(points, 0.6, layout_of(Convention::paper), sigma, view_of(images));
       std::size_t equal = 0;
       for (std::size_t i = 0; i < images.size(); ++i) {
         const double x = static_cast<double>(i / 3 % static_cast<std::size_t>(width));
@@ -81,10 +81,10 @@ TEST_CASE("any number of threads draws the same pixels") {
 TEST_CASE("a Gaussian has its maximum at the pixel's centre (paper) or at the index (release)") {
   Images<float> images = Images<float>::from_shape({1, 1, 16, 16, 3});
   const PixelPoints points{Eigen::Vector2d(7.5, 4.5), std::nullopt, std::nullopt};
-  draw_action_image(points, 0.0, Convention::paper, 2.0, view_of(images));
+  draw_action_image(points, 0.0, layout_of(Convention::paper), 2.0, view_of(images));
   CHECK(images(0, 0, 4, 7, 0) == 1.0F);
   const PixelPoints on_index{Eigen::Vector2d(7, 4), std::nullopt, std::nullopt};
-  draw_action_image(on_index, 0.0, Convention::release, 2.0, view_of(images));
+  draw_action_image(on_index, 0.0, layout_of(Convention::release), 2.0, view_of(images));
   CHECK(images(0, 0, 4, 7, 0) == 1.0F);
 }
 

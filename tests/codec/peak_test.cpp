@@ -237,7 +237,7 @@ TEST_CASE("the level of the blue background is read under noise, also where it i
       CAPTURE(noise);
       const Picture picture =
           Painter(512, 512).paint({{{250, 260}, 1.0, 25.6, 25.6}}, {.noise = noise, .background = 0.25 * openness}, 2);
-      const auto level = picture.read(25.6).blue.level_below(background_limit);
+      const auto level = picture.read(25.6).blue.level_below(1.5 * background_level);
       REQUIRE(level);
       CHECK(std::abs(level->mean / background_level - openness) < 0.015);
     }

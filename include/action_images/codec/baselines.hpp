@@ -32,7 +32,7 @@ template <PixelType Pixel>
 class BaselineReader {
  public:
   BaselineReader(const ImagesView<const Pixel>& images, const Rig& rig, const DecodeOptions& options)
-      : images_(images), rig_(rig), options_(options), layout_(layout_of(options.convention)) {}
+      : images_(images), rig_(rig), options_(options), layout_(layout_of(options.convention, options.threshold)) {}
 
   void read(std::size_t time, Decoded& decoded) const {
     decoded.actions[time].openness = openness(time);
@@ -51,13 +51,13 @@ class BaselineReader {
   }
 
  private:
-  static constexpr double blue_limit = background_level + 0.01;  // an open gripper's background is 0.251 in uint8
-
+  /// An open gripper's background is 64/255 = 0.251 in uint8.
+  double blue_limit() const { return layout_.threshold + 0.01; }
   bool is_release() const { return options_.method == DecodeMethod::release; }
 
   double heat(const Pixel* picture, std::size_t channel, std::size_t row, std::size_t column) const {
     const double response = static_cast<double>(response_of(picture[(row * images_.width + column) * 3 + channel]));
-    return channel == 2 && response <= blue_limit ? 0.0 : response;
+    return channel == 2 && response <= blue_limit() ? 0.0 : response;
   }
 
   /// Pixel coordinates. Paper Eq. 8.
@@ -138,12 +138,12 @@ class BaselineReader {
       for (std::size_t i = 2; i < images_.height * images_.width * 3; i += 3) {
         const double response = static_cast<double>(response_of(picture[i]));
         if (is_release() && response > 128.0 / 255.0) return 1.0;
-        if (response > blue_limit) continue;
+        if (response > blue_limit()) continue;
         sum += response;
         count += 1.0;
       }
     }
-    return is_release() || count == 0.0 ? 0.0 : std::clamp(sum / count / background_level, 0.0, 1.0);
+    return is_release() || count == 0.0 ? 0.0 : std::clamp(sum / count / layout_.threshold, 0.0, 1.0);
   }
 
   ImagesView<const Pixel> images_;

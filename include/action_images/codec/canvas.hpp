@@ -36,10 +36,6 @@ Pixel pixel_of(float response) {
 template <PixelType Pixel>
 inline constexpr double visible_sigmas = std::is_same_v<Pixel, float> ? 6.0 : 3.54;
 
-/// Distance in sigmas at which a Gaussian falls to 0.25, sqrt(2 ln 4): blue responses beyond give way to the
-/// background.
-inline constexpr double blue_sigmas = 1.6651092223153954;
-
 /// Indices first, first + 1, ..., end - 1.
 struct IndexRange {
   std::size_t first = 0;
@@ -96,7 +92,7 @@ struct Center {
 /// What is to be seen in one picture.
 struct Drawing {
   std::array<Center, 3> centers;  ///< of red, green and blue
-  float background = 0.0F;        ///< of blue, 0..0.25
+  float background = 0.0F;        ///< of blue, 0..threshold
 };
 
 /// Draws pictures of one size, with memory for a band of rows that stays in the nearest cache: one for every thread.
@@ -106,10 +102,11 @@ struct Drawing {
 template <PixelType Pixel>
 class Canvas {
  public:
-  Canvas(std::size_t height, std::size_t width, double sigma)
+  Canvas(std::size_t height, std::size_t width, double sigma, double threshold)
       : height_(height),
         width_(width),
         sigma_(sigma),
+        blue_sigmas_(std::sqrt(-2.0 * std::log(threshold))),
         along_x_(3 * (width + block_pixels)),
         along_y_(3 * height),
         blank_(3 * width * band_rows),
@@ -153,7 +150,7 @@ class Canvas {
     }
   }
 
-  double radius(std::size_t channel) const { return sigma_ * (channel == 2 ? blue_sigmas : visible_sigmas<Pixel>); }
+  double radius(std::size_t channel) const { return sigma_ * (channel == 2 ? blue_sigmas_ : visible_sigmas<Pixel>); }
 
   /// The columns in which a channel is to be seen: a row of a disc.
   IndexRange columns(std::size_t channel, std::size_t row) const {
@@ -202,6 +199,7 @@ class Canvas {
   std::size_t height_;
   std::size_t width_;
   double sigma_;
+  double blue_sigmas_;  ///< distance in sigmas at which a Gaussian falls to the threshold: beyond there is background
   std::array<Center, 3> centers_;
   std::array<IndexRange, 3> rows_;  ///< in which a channel is to be seen
   alignas(64) std::array<float, block_values> offsets_{};

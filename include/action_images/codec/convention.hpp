@@ -33,16 +33,23 @@ struct PixelLayout {
   std::array<PointIndex, 3> point_of_channel;  ///< point drawn in red, green, blue
   double pixel_offset;                         ///< pixel coordinate of array index 0 [px]
   bool binary_openness;
+  double threshold =
+      background_level;  ///< the response at which blue gives way to the background, and its largest value
 };
 
-inline PixelLayout layout_of(Convention convention) {
-  if (convention == Convention::paper) return {{position_point, normal_point, up_point}, 0.5, false};
-  return {{position_point, up_point, normal_point}, 0.0, true};
+inline PixelLayout layout_of(Convention convention, double threshold = background_level) {
+  if (convention == Convention::paper) return {{position_point, normal_point, up_point}, 0.5, false, threshold};
+  return {{position_point, up_point, normal_point}, 0.0, true, threshold};
 }
 
 /// Standard deviation of the drawn Gaussians [px]: the given one, or 5 % of the shorter side. Paper, supplement.
 inline double sigma_of(const std::optional<double>& sigma, const Rig& rig) {
   return sigma.value_or(0.05 * std::min(rig.height(), rig.width()));
+}
+
+/// Throws ValueError unless 0 < threshold < 1.
+inline void check_threshold(double threshold, std::string_view where) {
+  check(threshold > 0.0 && threshold < 1.0, where, "threshold", "a number between 0 and 1", threshold);
 }
 
 /// Throws ValueError if sigma or axis_length is not a positive number, or sigma is larger than every picture.

@@ -49,6 +49,7 @@ inline void check_decode(const std::array<std::size_t, 5>& shape, const Rig& rig
               text_of('(', expected[0], ", T, ", expected[2], ", ", expected[3], ", 3)"), shape);
   check_frames(rig, shape[1], "codec::decode");
   check_drawing(sigma_of(options.sigma, rig), options.axis_length, "codec::decode");
+  check_threshold(options.threshold, "codec::decode");
   check_method(rig, options);
 }
 
@@ -60,7 +61,7 @@ class ClipReader {
       : images_(images), rig_(rig), options_(options), frame_(rig, options), views_(rig.size()) {}
 
   void read(std::size_t time, Decoded& decoded) {
-    const PixelLayout layout = layout_of(options_.convention);
+    const PixelLayout layout = layout_of(options_.convention, options_.threshold);
     const double sigma = sigma_of(options_.sigma, rig_);
     for (std::size_t view = 0; view < images_.views; ++view) {
       const ImagesView<const Pixel> picture{images_.frame(view, time), 1, 1, images_.height, images_.width};

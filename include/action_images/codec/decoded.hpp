@@ -43,7 +43,8 @@ struct DecodeOptions {
   std::size_t samples = 512;  ///< paper, release: number of candidates of a ray, 2 .. 1e6
   /// One view: the plane on which the position lies, (a, b, c, d) with a x + b y + c z + d = 0 in world.
   std::optional<Eigen::Vector4d> plane{};
-  std::size_t threads = 0;  ///< 0: one per core. The result does not depend on it
+  double threshold = background_level;  ///< with which they were drawn: value of blue's background when open
+  std::size_t threads = 0;              ///< 0: one per core. The result does not depend on it
 };
 
 /// What action images say, T frames of V views. An undecodable frame has confidence 0 and is not valid; its action is

@@ -19,8 +19,9 @@ namespace action_images {
 
 struct EncodeOptions {
   Convention convention = Convention::paper;
-  std::optional<double> sigma{};  ///< of the Gaussians [px]; 0.05 * min(H, W) if not given
-  double axis_length = 0.1;       ///< distance of the normal and up points from the position [m]
+  std::optional<double> sigma{};        ///< of the Gaussians [px]; 0.05 * min(H, W) if not given
+  double axis_length = 0.1;             ///< distance of the normal and up points from the position [m]
+  double threshold = background_level;  ///< blue responses up to this give way to the background, threshold * openness
   std::size_t threads = 0;  ///< 0: one for every core, 1: the caller alone; the pixels are the same for any number
 };
 
@@ -33,10 +34,9 @@ inline PixelPoints project_points(const ActionPoints& points, const Camera& came
 
 namespace detail {
 
-inline Drawing drawing_of(const PixelPoints& points, double openness, Convention convention) {
-  const PixelLayout layout = layout_of(convention);
+inline Drawing drawing_of(const PixelPoints& points, double openness, const PixelLayout& layout) {
   if (layout.binary_openness) openness = openness > 0.5 ? 1.0 : 0.0;
-  Drawing drawing{{}, static_cast<float>(background_level * openness)};
+  Drawing drawing{{}, static_cast<float>(layout.threshold * openness)};
   for (std::size_t channel = 0; channel < 3; ++channel) {
     const auto& pixel = points[static_cast<std::size_t>(layout.point_of_channel[channel])];
     if (pixel) drawing.centers[channel] = {pixel->x() - layout.pixel_offset, pixel->y() - layout.pixel_offset};
@@ -47,12 +47,12 @@ inline Drawing drawing_of(const PixelPoints& points, double openness, Convention
 }  // namespace detail
 
 /// Draws the action image of one view: every pixel of `picture` (H, W, 3) is written. Paper Eq. 3-5.
-/// @param sigma of the Gaussians [px].
+/// @param layout  `layout_of` a convention.   @param sigma  of the Gaussians [px].
 template <PixelType Pixel>
-void draw_action_image(const PixelPoints& points, double openness, Convention convention, double sigma,
+void draw_action_image(const PixelPoints& points, double openness, const PixelLayout& layout, double sigma,
                        const ImagesView<Pixel>& picture) {
-  detail::Canvas<Pixel> canvas(picture.height, picture.width, sigma);
-  canvas.draw(detail::drawing_of(points, openness, convention), picture.data);
+  detail::Canvas<Pixel> canvas(picture.height, picture.width, sigma, layout.threshold);
+  canvas.draw(detail::drawing_of(points, openness, layout), picture.data);
 }
 
 /// `encode` into memory that the caller owns; every pixel is written.
@@ -62,6 +62,7 @@ void encode_into(const Trajectory& actions, const Rig& rig, const ImagesView<Pix
                  const EncodeOptions& options = {}) {
   const double sigma = sigma_of(options.sigma, rig);
   check_drawing(sigma, options.axis_length, "codec::encode");
+  check_threshold(options.threshold, "codec::encode");
   check_trajectory(actions, "codec::encode");
   check_frames(rig, actions.size(), "codec::encode");
   const ImagesView<Pixel> expected{images.data, rig.size(), actions.size(), static_cast<std::size_t>(rig.height()),
@@ -69,13 +70,14 @@ void encode_into(const Trajectory& actions, const Rig& rig, const ImagesView<Pix
   check_shape(images.shape() == expected.shape(), "codec::encode", "out", shape_text(expected.shape()), images.shape());
   const std::size_t pictures = images.views * images.frames;
   const std::size_t threads = threads_for(pictures, options.threads, images.size() * sizeof(Pixel));
-  std::vector<detail::Canvas<Pixel>> canvases(threads, {images.height, images.width, sigma});
+  std::vector<detail::Canvas<Pixel>> canvases(threads, {images.height, images.width, sigma, options.threshold});
+  const PixelLayout layout = layout_of(options.convention, options.threshold);
   parallel_for(pictures, threads, [&](std::size_t picture, std::size_t thread) {
     const std::size_t view = picture / images.frames;
     const std::size_t time = picture % images.frames;
     const Action& action = actions[time];
     const PixelPoints points = project_points(points_of(action, options.axis_length), rig.camera(view, time));
-    canvases[thread].draw(detail::drawing_of(points, action.openness, options.convention), images.frame(view, time));
+    canvases[thread].draw(detail::drawing_of(points, action.openness, layout), images.frame(view, time));
   });
 }
 

@@ -25,7 +25,10 @@ namespace action_images {
 class FrameReader {
  public:
   FrameReader(const Rig& rig, const DecodeOptions& options)
-      : rig_(rig), options_(options), layout_(layout_of(options.convention)), sigma_(sigma_of(options.sigma, rig)) {}
+      : rig_(rig),
+        options_(options),
+        layout_(layout_of(options.convention, options.threshold)),
+        sigma_(sigma_of(options.sigma, rig)) {}
 
   /// Reads a frame of V >= 2 views into `decoded`; leaves it undecoded if its points cannot be found.
   void read(const std::vector<PictureReading>& views, std::size_t time, Decoded& decoded) {

@@ -36,7 +36,7 @@ inline std::optional<double> depth_on_plane(const Camera& camera, const Eigen::V
 /// at `axis_length` from it. Leaves the frame undecoded if a point is not seen.
 inline void read_one_view(const PictureReading& view, const Camera& camera, const DecodeOptions& options,
                           std::size_t time, Decoded& decoded) {
-  const OpennessReading openness = read_openness({view}, layout_of(options.convention));
+  const OpennessReading openness = read_openness({view}, layout_of(options.convention, options.threshold));
   if (openness.confidence >= 1.0) decoded.actions[time].openness = openness.openness;
   std::array<Eigen::Vector2d, 3> pixels;
   double score = 1.0;

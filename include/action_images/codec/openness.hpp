@@ -22,9 +22,9 @@ struct OpennessReading {
 inline OpennessReading read_openness(const std::vector<PictureReading>& views, const PixelLayout& layout) {
   ResponseHistogram blue;
   for (const PictureReading& view : views) blue.add(view.blue);
-  const auto level = blue.level_below(background_limit);
+  const auto level = blue.level_below(background_limit(layout));
   if (!level) return {};
-  const double openness = std::clamp(level->mean / background_level, 0.0, 1.0);
+  const double openness = std::clamp(level->mean / layout.threshold, 0.0, 1.0);
   return {layout.binary_openness ? std::round(openness) : openness, std::min(1.0, 2.0 * level->share)};
 }
 

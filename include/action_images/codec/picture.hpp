@@ -24,7 +24,7 @@ struct PictureWorkspace {
 };
 
 /// Blue responses below this belong to the background: it is 0.251 in uint8, and noise comes on top.
-inline constexpr double background_limit = 1.5 * background_level;
+inline double background_limit(const PixelLayout& layout) { return 1.5 * layout.threshold; }
 
 /// Finds the blobs of a picture (H, W, 3) and the distribution of its blue responses. Allocates nothing when pictures
 /// of the same size follow each other.
@@ -40,9 +40,9 @@ PictureReading read_picture(const ImagesView<const Pixel>& picture, double sigma
     if (channel < 2) {
       options.floor = static_cast<double>(survey.cells[channel].floor(workspace.peak.scratch));
     } else {
-      const auto background = survey.blue.level_below(background_limit);
-      options.base = background ? background->mean : background_level;
-      options.clip = background_level + 0.03;
+      const auto background = survey.blue.level_below(background_limit(layout));
+      options.base = background ? background->mean : layout.threshold;
+      options.clip = layout.threshold + 0.03;
     }
     Peaks peaks = find_peaks(picture, channel, survey.cells[channel], options, workspace.peak);
     for (Peak& peak : peaks) peak.index.array() += layout.pixel_offset;

@@ -124,12 +124,13 @@ void encode_pixels_into(const PixelActionsView& pixels, const ImagesView<Pixel>&
   detail::check_pixel_actions(pixels, where);
   check_shape(images.views == pixels.views && images.frames == pixels.frames, where, "out",
               text_of('(', pixels.views, ", ", pixels.frames, ", H, W, 3)"), images.shape());
+  check_threshold(options.threshold, where);
+  const PixelLayout layout = layout_of(options.convention, options.threshold);
   for (std::size_t view = 0; view < pixels.views; ++view) {
     for (std::size_t time = 0; time < pixels.frames; ++time) {
       const double* const row = pixels.row(view, time);
       const ImagesView<Pixel> picture{images.frame(view, time), 1, 1, images.height, images.width};
-      draw_action_image(detail::points_of_row(row, layout_of(options.convention)), row[6], options.convention, sigma,
-                        picture);
+      draw_action_image(detail::points_of_row(row, layout), row[6], layout, sigma, picture);
     }
   }
 }
