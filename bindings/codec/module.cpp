@@ -26,5 +26,6 @@ PYBIND11_MODULE(_codec, module) {
   bind_errors(module);
   aim::bindings::bind_geometry(module);
   aim::bindings::bind_images(module);
+  aim::bindings::bind_draw(module);
   aim::bindings::bind_files(module);
 }

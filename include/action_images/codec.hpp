@@ -8,7 +8,9 @@
 #include <action_images/codec/camera.hpp>
 #include <action_images/codec/convention.hpp>
 #include <action_images/codec/decode.hpp>
+#include <action_images/codec/draw.hpp>
 #include <action_images/codec/encode.hpp>
+#include <action_images/codec/heat_blend.hpp>
 #include <action_images/codec/plucker.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/codec/triangulate.hpp>

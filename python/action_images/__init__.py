@@ -18,14 +18,18 @@ from ._codec import (
     __version__,
     action_points,
     decode,
+    draw_axes,
+    draw_trajectory,
     encode,
     euler_from_rotation,
+    heat_blend,
     load_rig,
     load_trajectory,
     plucker,
     rotation_from_euler,
     save_rig,
     save_trajectory,
+    time_colours,
 )
 
 __all__ = [
@@ -38,14 +42,18 @@ __all__ = [
     "__version__",
     "action_points",
     "decode",
+    "draw_axes",
+    "draw_trajectory",
     "encode",
     "euler_from_rotation",
+    "heat_blend",
     "load_rig",
     "load_trajectory",
     "plucker",
     "rotation_from_euler",
     "save_rig",
     "save_trajectory",
+    "time_colours",
 ]
 
 for _class in (Camera, Decoded, FormatError, NumericalError, Rig, ShapeError):
