@@ -67,6 +67,7 @@ inline std::size_t threads_from(std::int64_t threads, const char* where) {
 void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker
 void bind_images(py::module_& module);    ///< encode, decode, Decoded
 void bind_formats(py::module_& module);   ///< action formats, pixel actions
+void bind_draw(py::module_& module);      ///< trajectories, axes and action images over pictures
 void bind_files(py::module_& module);     ///< calibration and trajectory files, Rig.load
 
 }  // namespace action_images::bindings

@@ -9,7 +9,9 @@
 #include <action_images/codec/camera.hpp>
 #include <action_images/codec/convention.hpp>
 #include <action_images/codec/decode.hpp>
+#include <action_images/codec/draw.hpp>
 #include <action_images/codec/encode.hpp>
+#include <action_images/codec/heat_blend.hpp>
 #include <action_images/codec/pixel_action.hpp>
 #include <action_images/codec/plucker.hpp>
 #include <action_images/codec/rig.hpp>

@@ -20,9 +20,12 @@ from ._codec import (
     actions_from_pixels,
     convert_actions,
     decode,
+    draw_axes,
+    draw_trajectory,
     encode,
     encode_pixels,
     euler_from_rotation,
+    heat_blend,
     load_camera_params,
     load_droid_cameras,
     load_rig,
@@ -34,6 +37,7 @@ from ._codec import (
     save_droid_cameras,
     save_rig,
     save_trajectory,
+    time_colours,
 )
 
 __all__ = [
@@ -48,9 +52,12 @@ __all__ = [
     "actions_from_pixels",
     "convert_actions",
     "decode",
+    "draw_axes",
+    "draw_trajectory",
     "encode",
     "encode_pixels",
     "euler_from_rotation",
+    "heat_blend",
     "load_camera_params",
     "load_droid_cameras",
     "load_rig",
@@ -62,6 +69,7 @@ __all__ = [
     "save_droid_cameras",
     "save_rig",
     "save_trajectory",
+    "time_colours",
 ]
 
 for _class in (Camera, Decoded, FormatError, NumericalError, Rig, ShapeError):

@@ -234,6 +234,56 @@ def decode(
     Raises ShapeError for other shapes, ValueError if pixels are not in [0, 1] or one view comes without depth or plane.
     """
 
+def draw_trajectory(
+    images: NDArray[np.uint8],
+    actions: ArrayLike,
+    rig: Union[Rig, Camera],
+    *,
+    time: int | None = None,
+    width: float | None = None,
+    future: float = 0.35,
+    axes_length: float = 0.06,
+    gripper: bool = True,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """Pictures with a trajectory over them: actions (T, 7) on images (V, T, H, W, 3), each frame at its moment.
+
+    The path in the colours of time, what is still to come pale (opacity `future`); the axes of the current pose, x red,
+    y green, z blue, `axes_length` long [m]; the gripper as a ring when open, a full disc when closed, with a small one
+    where it switched. On (V, 1, H, W, 3), or one picture (H, W, 3) of a camera: the moment `time`, by default the last.
+    Actions with NaN are left out. width: of the path [px], by default 1 % of the shorter side and at least 1.5.
+    out: a C-contiguous uint8 array of the images' shape to draw on; out=images draws in place.
+    Raises ShapeError if the images are not the rig's and the actions', ValueError if an option is out of range.
+    """
+
+def draw_axes(
+    image: NDArray[np.uint8],
+    world_from_frame: ArrayLike,
+    camera: Camera,
+    *,
+    length: float = 0.1,
+    width: float | None = None,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) with the axes of a frame (4, 4) over it: x red, y green, z blue, `length` long [m]."""
+
+def heat_blend(
+    rgb: NDArray[np.uint8],
+    action_images: NDArray[np.uint8],
+    alpha: float = 0.5,
+    *,
+    mode: Literal["mean", "glow"] = "mean",
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """Action images laid over pictures of the same shape (..., 3), uint8.
+
+    mean: the weighted mean, as the released implementation shows it. glow: pictures stay as they are where the action
+    image is dark; blobs shine in pure colours and the openness is left out. alpha: weight of the action image, 0..1.
+    """
+
+def time_colours(count: int) -> NDArray[np.uint8]:
+    """The colours (count, 3) of a trajectory's moments: indigo, magenta, orange, amber; lightness rises evenly."""
+
 def plucker(
     rig: Rig, *, moment_scale: float = 1.0, out: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:

@@ -10,8 +10,8 @@
 
 #include <action_images/codec/action.hpp>
 #include <action_images/codec/array.hpp>
-#include <action_images/codec/canvas.hpp>
 #include <action_images/codec/convention.hpp>
+#include <action_images/codec/gaussian_canvas.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/core/parallel.hpp>
 
@@ -51,7 +51,7 @@ inline Drawing drawing_of(const PixelPoints& points, double openness, const Pixe
 template <PixelType Pixel>
 void draw_action_image(const PixelPoints& points, double openness, const PixelLayout& layout, double sigma,
                        const ImagesView<Pixel>& picture) {
-  detail::Canvas<Pixel> canvas(picture.height, picture.width, sigma, layout.threshold);
+  detail::GaussianCanvas<Pixel> canvas(picture.height, picture.width, sigma, layout.threshold);
   canvas.draw(detail::drawing_of(points, openness, layout), picture.data);
 }
 
@@ -70,7 +70,7 @@ void encode_into(const Trajectory& actions, const Rig& rig, const ImagesView<Pix
   check_shape(images.shape() == expected.shape(), "codec::encode", "out", shape_text(expected.shape()), images.shape());
   const std::size_t pictures = images.views * images.frames;
   const std::size_t threads = threads_for(pictures, options.threads, images.size() * sizeof(Pixel));
-  std::vector<detail::Canvas<Pixel>> canvases(threads, {images.height, images.width, sigma, options.threshold});
+  std::vector<detail::GaussianCanvas<Pixel>> canvases(threads, {images.height, images.width, sigma, options.threshold});
   const PixelLayout layout = layout_of(options.convention, options.threshold);
   parallel_for(pictures, threads, [&](std::size_t picture, std::size_t thread) {
     const std::size_t view = picture / images.frames;

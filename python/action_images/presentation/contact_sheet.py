@@ -3,14 +3,14 @@
 
 import numpy as np
 
-from action_images.presentation.geometry import project, time_colour
-from action_images.presentation.panels import blend, check_frames, upscale
+from action_images import draw_trajectory, heat_blend
+from action_images.presentation.geometry import time_colour
+from action_images.presentation.panels import check_frames, upscale
 from action_images.presentation.record import RolloutRecord
 
 PAPER, INK, MUTED, LINE = (255, 255, 255), (24, 28, 36), (106, 114, 128), (224, 228, 234)
 MARGIN, GUTTER, GAP, VIEW_GAP = 28, 84, 6, 22
 SMALLEST_TILE, LARGEST_TILE = 96, 224
-SMOOTHING = 4  # overlays are drawn this much larger, then reduced
 
 
 def contact_sheet(video, action_images=None, *, actions=None, rig=None, title="", subtitle="", columns=9):
@@ -45,12 +45,10 @@ def _tiles(record, view, moments):
     action = record.action_images[view]
     rows.append(("action image", [_tile(action[t]) for t in moments]))
     if record.actions is None or not record.cameras:
-        rows.append(("blend", [_tile(blend(video[t], action[t])) for t in moments]))
+        rows.append(("blend", [_tile(heat_blend(video[t], action[t])) for t in moments]))
         return rows
-    camera = record.cameras[view]
-    path = project(record.positions, camera.intrinsics, camera.world_from_camera)
-    path = path / [camera.width, camera.height]
-    rows.append(("decoded path", [_with_path(tile, path, t) for tile, t in zip(rows[0][1], moments)]))
+    camera = record.cameras[view].camera
+    rows.append(("decoded path", [_with_path(tile, record.actions, camera, t) for tile, t in zip(rows[0][1], moments)]))
     return rows
 
 
@@ -62,32 +60,12 @@ def _tile(frame):
     return image if scale >= 1 else image.resize([max(1, round(side * scale)) for side in image.size])
 
 
-def _with_path(tile, path, moment):
-    """The tile with the path up to `moment` in the colours of time, what follows pale, and a ring at the moment.
+def _with_path(tile, actions, camera, moment):
+    from PIL import Image
 
-    path: (T, 2), fractions of width and height; moments without a pixel (NaN) are left out.
-    """
-    from PIL import Image, ImageDraw
-
-    scale = SMOOTHING
-    overlay = Image.new("RGBA", [side * scale for side in tile.size])
-    draw = ImageDraw.Draw(overlay)
-    pixels = path * overlay.size
-    unit = scale * max(1.0, max(tile.size) / 128)
-    seen = np.isfinite(pixels).all(axis=1)
-    segments = [t for t in range(len(path) - 1) if seen[t] and seen[t + 1]]
-    for colour, width, future in (((255, 255, 255, 170), 4, False), (None, 2, True)):
-        for t in segments:
-            fill = colour or (*time_colour((t + 0.5) / (len(path) - 1)), 255 if t < moment else 110)
-            ends = [tuple(pixels[t]), tuple(pixels[t + 1])]
-            if future or t < moment:
-                draw.line(ends, fill=fill, width=round(width * unit))
-    if seen[moment]:
-        (x, y), radius = pixels[moment], 4 * unit
-        fill = (*time_colour(moment / max(1, len(path) - 1)), 255)
-        draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill, outline="white", width=round(unit))
-    reduced = overlay.resize(tile.size, Image.Resampling.BOX)
-    return Image.alpha_composite(tile.convert("RGBA"), reduced).convert("RGB")
+    camera = camera.center_crop_resize(tile.height, tile.width)
+    width = max(2.0, 0.016 * min(tile.size))  # a little bolder than usual: tiles are small
+    return Image.fromarray(draw_trajectory(np.asarray(tile), actions, camera, time=moment, width=width))
 
 
 class _Sheet:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The little geometry that pictures need: rotations, projections, frusta, the colours of time."""
+"""The little geometry that pictures need: rotations, frusta, the colours of time."""
 
 import numpy as np
 
-TIME_COLOURS = np.array([[38, 84, 214], [125, 60, 190], [196, 48, 120], [222, 44, 40]])  # blue -> red
+from action_images import time_colours
+
+TIME_COLOURS = time_colours(7).tolist()
+SHADES = time_colours(256).tolist()
 
 
 def time_colour(fraction):
-    """RGB (3 ints) of a moment, 0 = first frame (blue) to 1 = last frame (red)."""
-    position = float(np.clip(fraction, 0, 1)) * (len(TIME_COLOURS) - 1)
-    lower = min(int(position), len(TIME_COLOURS) - 2)
-    mixed = TIME_COLOURS[lower] + (position - lower) * (TIME_COLOURS[lower + 1] - TIME_COLOURS[lower])
-    return tuple(int(round(value)) for value in mixed)
+    """RGB (3 ints) of a moment, 0 = first frame to 1 = last frame, as `draw_trajectory` has it."""
+    return tuple(SHADES[round(255 * float(np.clip(fraction, 0, 1)))])
 
 
 def rotations(euler):
@@ -23,15 +23,6 @@ def rotations(euler):
         [-sy, cy * sx, cy * cx],
     ]
     return np.moveaxis(np.array(rows), -1, 0)
-
-
-def project(points, intrinsics, world_from_camera):
-    """(..., 3) world points [m] -> (..., 2) pixels, pixel centres at +0.5; NaN for points not in front of it."""
-    in_camera = (np.asarray(points, float) - world_from_camera[:3, 3]) @ world_from_camera[:3, :3]
-    homogeneous = in_camera @ np.asarray(intrinsics, float).T
-    depth = homogeneous[..., 2:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(depth > 0, homogeneous[..., :2] / depth, np.nan)
 
 
 def frustum(camera, depth):

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from action_images import ShapeError
+from action_images import ShapeError, heat_blend
 
 
 def check_frames(where, argument, frames, axes):
@@ -17,11 +17,6 @@ def check_frames(where, argument, frames, axes):
     return frames
 
 
-def blend(video, action):
-    """The mean of two uint8 arrays of one shape, rounded half up."""
-    return ((video.astype(np.uint16) + action + 1) // 2).astype(np.uint8)
-
-
 def panel(video, action):
     """One view as [video | action image | 50/50 blend], side by side.
 
@@ -31,7 +26,7 @@ def panel(video, action):
     action = check_frames("presentation::panel", "action", action, 4)
     if action.shape != video.shape:
         raise ShapeError(f"[presentation::panel] action: expected {video.shape}, got {action.shape}")
-    return np.concatenate([video, action, blend(video, action)], axis=2)
+    return np.concatenate([video, action, heat_blend(video, action)], axis=2)
 
 
 def upscale(frames, minimum=256):

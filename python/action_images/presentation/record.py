@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from action_images import ShapeError
+from action_images import Camera, ShapeError
 from action_images.presentation.panels import check_frames
 
 
@@ -27,13 +27,20 @@ def plain(value):
 
 @dataclass(frozen=True)
 class RecordedCamera:
-    """A pinhole camera: intrinsics (3, 3) [px], world_from_camera (4, 4) [m], picture size [px]."""
+    """A camera: intrinsics (3, 3) [px], world_from_camera (4, 4) [m], picture size [px], lens as `Camera` names it."""
 
     name: str
     intrinsics: np.ndarray
     world_from_camera: np.ndarray
     width: int
     height: int
+    lens: str = "none"
+    distortion: tuple = ()
+
+    @property
+    def camera(self):
+        """The `action_images.Camera`."""
+        return Camera(**{name: value for name, value in vars(self).items() if name != "name"})
 
     def as_json(self):
         return plain(vars(self))
@@ -129,7 +136,8 @@ def _cameras(rig, video):
         pose = _numbers(f"rig[{index}].world_from_camera", camera.world_from_camera, (4, 4))
         size = int(getattr(camera, "width", width)), int(getattr(camera, "height", height))
         name = getattr(camera, "name", "") or f"view_{index}"
-        cameras.append(RecordedCamera(str(name), intrinsics, pose, *size))
+        lens = str(getattr(camera, "lens", "none")), tuple(getattr(camera, "distortion", ()))
+        cameras.append(RecordedCamera(str(name), intrinsics, pose, *size, *lens))
     if len(cameras) != len(video):
         raise ShapeError(f"[presentation::RolloutRecord] rig: expected {len(video)} cameras, got {len(cameras)}")
     return tuple(cameras)

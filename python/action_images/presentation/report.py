@@ -17,7 +17,7 @@ import numpy as np
 
 from action_images.presentation.figures import axis_segments, course_traces, scene_traces
 from action_images.presentation.files import default_write_video, replaced_file, write_durably
-from action_images.presentation.geometry import TIME_COLOURS, project, time_colour
+from action_images.presentation.geometry import TIME_COLOURS, time_colour
 from action_images.presentation.panels import upscale
 from action_images.presentation.record import RolloutRecord, plain
 
@@ -137,8 +137,7 @@ def _paths(record):
     if record.actions is None:
         return []
     return [
-        project(record.positions, camera.intrinsics, camera.world_from_camera) / [camera.width, camera.height]
-        for camera in record.cameras
+        camera.camera.project(record.positions) / [camera.width, camera.height] for camera in record.cameras
     ]
 
 
