@@ -138,8 +138,9 @@ aim::Rig rig_from_vggt(const py::object& extrinsic, const py::object& intrinsic,
   return aim::Rig(cameras);
 }
 
-py::array_t<float> plucker(const aim::Rig& rig, double moment_scale, const py::object& out) {
+py::array_t<float> plucker(const aim::Rig& rig, double moment_scale, const py::object& out, std::int64_t threads) {
   constexpr const char* where = "codec::plucker";
+  const aim::PluckerOptions options{moment_scale, threads_from(threads, where)};
   std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rig.size())};
   if (rig.is_moving()) shape.push_back(static_cast<py::ssize_t>(rig.frames()));
   shape.insert(shape.end(), {rig.height(), rig.width(), 6});
@@ -156,7 +157,7 @@ py::array_t<float> plucker(const aim::Rig& rig, double moment_scale, const py::o
   }
   float* const values = rays.mutable_data();
   py::gil_scoped_release release;
-  aim::plucker_into(rig, values, {moment_scale});
+  aim::plucker_into(rig, values, options);
   return rays;
 }
 
@@ -244,7 +245,7 @@ void bind_geometry(py::module_& module) {
   bind_camera(module);
   bind_rig(module);
   module.def("plucker", &plucker, py::arg("rig"), py::kw_only(), py::arg("moment_scale") = 1.0,
-             py::arg("out") = py::none());
+             py::arg("out") = py::none(), py::arg("threads") = 0);
 }
 
 }  // namespace action_images::bindings

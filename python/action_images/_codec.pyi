@@ -196,12 +196,14 @@ def encode(
     threshold: float = 0.25,
     dtype: DTypeLike = "uint8",
     out: NDArray[Any] | None = None,
+    threads: int = 0,
 ) -> NDArray[Any]:
     """Action images (V, T, H, W, 3) of actions (T, 7), uint8 or float32 in [0, 1].
 
     sigma: of the Gaussians [px], by default 5 % of the shorter side. axis_length: of the drawn axes [m].
     threshold: blue responses up to it give way to the background, threshold * openness.
     out: a C-contiguous array to write into and return; its dtype counts then.
+    threads: 0 for one per core; small results take one. The pixels are the same for any number.
     Raises ShapeError for other shapes, ValueError if an action is not finite or an openness not in [0, 1].
     """
 
@@ -285,12 +287,13 @@ def time_colours(count: int) -> NDArray[np.uint8]:
     """The colours (count, 3) of a trajectory's moments: indigo, magenta, orange, amber; lightness rises evenly."""
 
 def plucker(
-    rig: Rig, *, moment_scale: float = 1.0, out: NDArray[np.float32] | None = None
+    rig: Rig, *, moment_scale: float = 1.0, out: NDArray[np.float32] | None = None, threads: int = 0
 ) -> NDArray[np.float32]:
     """Rays of all pixel centres (V, H, W, 6), or (V, T, H, W, 6) if the rig moves, in world axes.
 
     Unit direction d, then moment o x d times `moment_scale` [m]; the released model takes 1/3 of the moments, and the
     rays of `rig.relative_to_first()`. out: a C-contiguous float32 array of that shape to write into and return.
+    threads: 0 for one per core; small results take one. The values are the same for any number.
     """
 
 def action_points(actions: ArrayLike, axis_length: float = 0.1) -> NDArray[np.float64]:

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/codec/rig.hpp>
 
+#include <cmath>
+#include <cstddef>
+
 #include <doctest/doctest.h>
 
 #include "scenes.hpp"
@@ -38,6 +41,47 @@ TEST_CASE("Plücker rays are those of the pixel centres, with moments o x d") {
       CHECK((moment - ray.origin.cross(ray.direction)).norm() < 1e-12);
     }
   }
+}
+
+TEST_CASE("float32 rays are exact to 1e-6, with every lens, moment scale and number of threads") {
+  const Camera pinhole = test::camera_around(0.4, 131);
+  const Eigen::Matrix4d pose = pinhole.world_from_camera().matrix();
+  const Eigen::Matrix4d moved = test::camera_around(1.1, 131).world_from_camera().matrix();
+  const auto with_lens = [&](const Distortion& lens, const Eigen::Matrix4d& at) {
+    return Camera(pinhole.intrinsics(), at, 131, 131, lens);
+  };
+  const Distortion barrel(LensModel::brown_conrady, {-0.2, 0.05, 1e-3, -2e-3});
+  const Distortion fisheye(LensModel::fisheye, {0.02, -0.01, 0.003, 0.0});
+  const Rig rig = Rig::moving({{pinhole, pinhole.moved_to(moved)},
+                               {with_lens(barrel, pose), with_lens(barrel, moved)},
+                               {with_lens(fisheye, pose), with_lens(barrel, pose)}});
+  const auto rays = plucker(rig, {.moment_scale = 1.0 / 3.0, .threads = 1});
+  CHECK(plucker(rig, {.moment_scale = 1.0 / 3.0, .threads = 2}) == rays);
+  for (std::size_t view = 0; view < 3; ++view) {
+    for (std::size_t time = 0; time < 2; ++time) {
+      for (std::size_t i = 0; i < 131 * 131; i += 7) {
+        const std::size_t row = i / 131, column = i % 131;
+        const Ray ray =
+            rig.camera(view, time).ray({static_cast<double>(column) + 0.5, static_cast<double>(row) + 0.5}).value();
+        const Eigen::Map<const Eigen::Vector3f> direction(&rays(view, time, row, column, 0));
+        const Eigen::Map<const Eigen::Vector3f> moment(&rays(view, time, row, column, 3));
+        const Eigen::Vector3d expected = ray.origin.cross(ray.direction) / 3.0;
+        REQUIRE((direction.cast<double>() - ray.direction).norm() < 1e-6);
+        REQUIRE((moment.cast<double>() - expected).norm() < 1e-6 * expected.norm());
+      }
+    }
+  }
+}
+
+TEST_CASE("where a lens shows nothing, rays are NaN") {
+  const Camera pinhole = test::camera_around(0.4, 32);
+  Eigen::Matrix3d wide = pinhole.intrinsics();
+  wide.topLeftCorner<2, 2>() *= 0.1;
+  const Distortion barrel(LensModel::brown_conrady, {-0.3, 0.0, 0.0, 0.0});
+  const auto rays = plucker(Rig({Camera(wide, pinhole.world_from_camera().matrix(), 32, 32, barrel)}));
+  CHECK(std::isnan(rays(0, 0, 0, 0, 0)));
+  CHECK(std::isnan(rays(0, 0, 0, 0, 5)));
+  CHECK(std::isfinite(rays(0, 0, 16, 16, 0)));
 }
 
 TEST_CASE("a rig that moves has a camera for every view and frame; a view may stand still in it") {

@@ -135,6 +135,16 @@ def test_encode_writes_into_the_given_array():
         aim.encode(actions, rig, out=out[:, :5].copy())
 
 
+def test_any_number_of_threads_gives_the_same_bits():
+    rig, actions = rig_around(3, 160), random_actions(15)
+    images, rays = aim.encode(actions, rig, threads=1), aim.plucker(rig, threads=1)
+    for threads in (0, 2, 5):
+        assert np.array_equal(aim.encode(actions, rig, threads=threads), images)
+        assert np.array_equal(aim.plucker(rig, threads=threads), rays)
+    with pytest.raises(ValueError, match=re.escape("[codec::encode] threads: expected 0 (one for every core) or a")):
+        aim.encode(actions, rig, threads=-1)
+
+
 def test_a_rig_is_a_sequence_of_cameras(tmp_path):
     rig = rig_around(3)
     assert len(rig) == 3 and len(list(rig)) == 3 and rig.width == rig.height == 64
