@@ -60,6 +60,7 @@ inline Eigen::Vector3d vector_from(const py::object& object, const char* where, 
 void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker
 void bind_images(py::module_& module);    ///< encode, decode, Decoded
 void bind_draw(py::module_& module);      ///< trajectories, axes and action images over pictures
+void bind_doctor(py::module_& module);    ///< doctor, Diagnosis
 void bind_files(py::module_& module);     ///< rig and trajectory files
 
 }  // namespace action_images::bindings

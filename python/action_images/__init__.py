@@ -11,6 +11,7 @@ An action is [x, y, z, ex, ey, ez, openness]: metres, radians about the fixed ax
 from ._codec import (
     Camera,
     Decoded,
+    Diagnosis,
     FormatError,
     NumericalError,
     Rig,
@@ -18,6 +19,7 @@ from ._codec import (
     __version__,
     action_points,
     decode,
+    doctor,
     draw_axes,
     draw_trajectory,
     encode,
@@ -35,6 +37,7 @@ from ._codec import (
 __all__ = [
     "Camera",
     "Decoded",
+    "Diagnosis",
     "FormatError",
     "NumericalError",
     "Rig",
@@ -42,6 +45,7 @@ __all__ = [
     "__version__",
     "action_points",
     "decode",
+    "doctor",
     "draw_axes",
     "draw_trajectory",
     "encode",
@@ -56,6 +60,6 @@ __all__ = [
     "time_colours",
 ]
 
-for _class in (Camera, Decoded, FormatError, NumericalError, Rig, ShapeError):
+for _class in (Camera, Decoded, Diagnosis, FormatError, NumericalError, Rig, ShapeError):
     _class.__module__ = __name__  # errors and help name the public place
 del _class
