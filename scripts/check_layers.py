@@ -36,7 +36,7 @@ LIBRARIES = {
     r"(Eigen|xtensor|xtl)/": set(ARROWS) - {"core"},
 }
 LINE_LIMIT = 400
-CODE = {".hpp", ".cpp", ".cu", ".py", ".pyi", ".cmake", ".in", ".js", ".css", ".html", ".sh"}
+CODE = {".hpp", ".cpp", ".cu", ".py", ".cmake", ".in", ".js", ".css", ".html", ".sh"}
 WITH_LICENCE = {".hpp", ".cpp", ".cu", ".py", ".cmake", ".in", ".sh"}
 FOLDERS = ("include", "src", "bindings", "python", "examples", "tests", "scripts", "cmake", ".ci", "benchmarks")
 

@@ -68,6 +68,7 @@ void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker
 void bind_images(py::module_& module);    ///< encode, decode, Decoded
 void bind_formats(py::module_& module);   ///< action formats, pixel actions
 void bind_draw(py::module_& module);      ///< trajectories, axes and action images over pictures
+void bind_doctor(py::module_& module);    ///< doctor, Diagnosis
 void bind_files(py::module_& module);     ///< calibration and trajectory files, Rig.load
 
 }  // namespace action_images::bindings

@@ -28,5 +28,6 @@ PYBIND11_MODULE(_codec, module) {
   aim::bindings::bind_images(module);
   aim::bindings::bind_formats(module);
   aim::bindings::bind_draw(module);
+  aim::bindings::bind_doctor(module);
   aim::bindings::bind_files(module);
 }

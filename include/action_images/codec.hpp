@@ -9,6 +9,8 @@
 #include <action_images/codec/camera.hpp>
 #include <action_images/codec/convention.hpp>
 #include <action_images/codec/decode.hpp>
+#include <action_images/codec/doctor.hpp>
+#include <action_images/codec/doctor_text.hpp>
 #include <action_images/codec/draw.hpp>
 #include <action_images/codec/encode.hpp>
 #include <action_images/codec/heat_blend.hpp>

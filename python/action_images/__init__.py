@@ -11,6 +11,7 @@ An action is [x, y, z, ex, ey, ez, openness]: metres, radians about the fixed ax
 from ._codec import (
     Camera,
     Decoded,
+    Diagnosis,
     FormatError,
     NumericalError,
     Rig,
@@ -20,6 +21,7 @@ from ._codec import (
     actions_from_pixels,
     convert_actions,
     decode,
+    doctor,
     draw_axes,
     draw_trajectory,
     encode,
@@ -43,6 +45,7 @@ from ._codec import (
 __all__ = [
     "Camera",
     "Decoded",
+    "Diagnosis",
     "FormatError",
     "NumericalError",
     "Rig",
@@ -52,6 +55,7 @@ __all__ = [
     "actions_from_pixels",
     "convert_actions",
     "decode",
+    "doctor",
     "draw_axes",
     "draw_trajectory",
     "encode",
@@ -72,6 +76,6 @@ __all__ = [
     "time_colours",
 ]
 
-for _class in (Camera, Decoded, FormatError, NumericalError, Rig, ShapeError):
+for _class in (Camera, Decoded, Diagnosis, FormatError, NumericalError, Rig, ShapeError):
     _class.__module__ = __name__  # errors and help name the public place
 del _class

@@ -286,6 +286,114 @@ def heat_blend(
 def time_colours(count: int) -> NDArray[np.uint8]:
     """The colours (count, 3) of a trajectory's moments: indigo, magenta, orange, amber; lightness rises evenly."""
 
+class ViewReport:
+    """What one camera looks like, at the first frame of a rig that moves."""
+
+    fx: float
+    fy: float
+    fov_x: float
+    """[deg]"""
+    fov_y: float
+    position: NDArray[np.float64]
+    looks_along: NDArray[np.float64]
+    looks_at: NDArray[np.float64]
+    """(3,) [m], nearest to where all lines of sight meet; NaN if they do not"""
+    distance: float
+
+class Precision:
+    """How well a point can be measured, for pixels with an error of 1 px; linear in that."""
+
+    distance: float
+    """of the point from the middle between the cameras [m]"""
+    depth: float
+    """standard deviation along the line of sight [mm/px]"""
+    lateral: float
+    covariance: NDArray[np.float64]
+    """(3, 3) [mm^2/px^2]"""
+
+class PairReport:
+    """Two views together."""
+
+    first: int
+    second: int
+    baseline: float
+    """[m]"""
+    convergence: float
+    """[deg]"""
+    share_space: bool
+    precision: list[Precision]
+
+class PointError:
+    """Reprojection error of one of the three points in one view [px]."""
+
+    view: int
+    point: str
+    median: float
+    largest: float
+    count: int
+
+class ShapeReport:
+    """The triangulated points beside what was drawn: medians [m, deg]."""
+
+    normal_length: float
+    up_length: float
+    angle: float
+
+class Fit:
+    """How well the pictures fit if something was mixed up."""
+
+    name: str
+    error: float
+    """the views' largest median of the reprojection errors [px]"""
+
+class Finding:
+    """Something that is probably wrong, or unusual: its name, a sentence, the views concerned."""
+
+    name: str
+    text: str
+    views: list[int]
+
+class Diagnosis:
+    """What a rig, and pictures taken with it, look like. `str()` of it is a report with tables and sentences."""
+
+    @property
+    def views(self) -> list[ViewReport]: ...
+    @property
+    def pairs(self) -> list[PairReport]: ...
+    @property
+    def precision(self) -> list[Precision]:
+        """of all views together, at the distances asked for"""
+    @property
+    def errors(self) -> list[PointError]:
+        """of what was given, for every view and point; empty without images"""
+    @property
+    def shape(self) -> ShapeReport | None: ...
+    @property
+    def fits(self) -> list[Fit]:
+        """as given, and what else was tried, best first; empty without images"""
+    @property
+    def warnings(self) -> list[Finding]:
+        """what is probably wrong; empty if all is well"""
+    @property
+    def notes(self) -> list[Finding]: ...
+
+def doctor(
+    rig: Rig,
+    images: ArrayLike | None = None,
+    actions: ArrayLike | None = None,
+    convention: _Convention = "paper",
+    sigma: float | None = None,
+    axis_length: float = 0.1,
+    *,
+    distances: Sequence[float] = (0.5, 0.75, 1.0),
+) -> Diagnosis:
+    """What is wrong with a rig, and how precisely it measures at `distances` [m].
+
+    images: action images (V, T, H, W, 3) that belong to it; actions: the (T, 7) that they show. Then the diagnosis tells
+    the reprojection errors, and which convention was mixed up if one was. Without actions the views are compared with
+    each other. Raises ShapeError if the shapes do not fit, ValueError if an option is out of range.
+    """
+
 def plucker(
     rig: Rig, *, moment_scale: float = 1.0, out: NDArray[np.float32] | None = None, threads: int = 0
 ) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import decode, encode, evaluate, generate, scene, train
+from . import decode, doctor, encode, evaluate, generate, scene, train
 from .arguments import Parser
 
 __all__ = ["main"]
@@ -20,6 +20,7 @@ COMMANDS = {
     "generate": generate,
     "encode": encode,
     "decode": decode,
+    "doctor": doctor,
     "train": train,
     "eval": evaluate,
     "scene": scene,
@@ -27,7 +28,8 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. Returns 0; 2 after bad input, which one line on the standard error names; 130 after Ctrl-C."""
+    """Runs a command. Returns 0 or what the command says; 2 after bad input, which one line on the standard error names;
+    130 after Ctrl-C."""
     try:
         parsed = parser().parse_args(arguments)
         return parsed.run(parsed) or 0
