@@ -6,7 +6,8 @@
 >>> rollout.actions                                           # (T, 7): x y z [m], ex ey ez [rad], openness [0, 1]
 >>> rollout.save("out")
 
-The networks that a world model is made of are here too, for those who train or build their own.
+The networks that a world model is made of are here too, for those who train or build their own, and the codec on
+tensors: `encode_tensor` and `decode_tensor`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ try:
     from ._model import (
         FlowMatchSchedule,
         PatchVAE,
+        TensorDecoded,
+        TensorRig,
         Tokenizer,
         UMT5Encoder,
         WanTransformer,
@@ -52,21 +55,27 @@ except ImportError as error:
     ) from error
 
 from ._inputs import number, numbers, pictures, videos_of, whole_number
+from ._tensor_codec import decode_tensor, encode_tensor, tensor_rig
 
 __all__ = [
     "FlowMatchSchedule",
     "PatchVAE",
     "Rollout",
+    "TensorDecoded",
+    "TensorRig",
     "Tokenizer",
     "UMT5Encoder",
     "WanTransformer",
     "WorldModel",
     "check_train_config",
+    "decode_tensor",
     "embedded_models",
+    "encode_tensor",
     "load_tensors",
     "read_image",
     "read_video",
     "save_tensors",
+    "tensor_rig",
     "train",
     "write_image",
     "write_video",
