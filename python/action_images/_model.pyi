@@ -36,6 +36,71 @@ class _Network:
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Sets whether the parameters get gradients, and returns the network."""
 
+class TensorRig:
+    """The cameras of V views as tensors of one device; `action_images.model.tensor_rig` makes one of a Rig.
+
+    intrinsics (V, 3, 3) or (V, T, 3, 3) [px]; world_from_camera (V, 4, 4) or (V, T, 4, 4), OpenCV's axes [m];
+    distortion (V, 8) or (V, T, 8): k1 k2 p1 p2 k3 k4 k5 k6 of a Brown-Conrady lens (zeros: a pinhole) or k1 k2 k3 k4
+    0 0 0 0 of a fisheye; fisheye (V,) or (V, T) bool. Raises ValueError if they do not fit together.
+    """
+
+    def __init__(
+        self,
+        *,
+        intrinsics: Tensor,
+        world_from_camera: Tensor,
+        height: int,
+        width: int,
+        distortion: Tensor | None = None,
+        fisheye: Tensor | None = None,
+    ) -> None: ...
+    @property
+    def intrinsics(self) -> Tensor: ...
+    @property
+    def world_from_camera(self) -> Tensor: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    def __len__(self) -> int: ...
+
+class TensorDecoded:
+    """What action images say, (...) leading axes, T frames of V views, on the images' device.
+
+    A frame that is not valid has confidence 0 and a NaN pose. float64 if the images are, else float32.
+    """
+
+    @property
+    def actions(self) -> Tensor:
+        """(..., T, 7): x y z [m], ex ey ez [rad, fixed axes xyz], openness [0, 1]"""
+    @property
+    def points(self) -> Tensor:
+        """(..., T, 3, 3): position, normal, up; x y z in world [m]"""
+    @property
+    def covariance(self) -> Tensor:
+        """(..., T, 3, 3, 3) of each point, in world axes [mm^2]"""
+    @property
+    def point_confidence(self) -> Tensor:
+        """(..., T, 3), 0..1"""
+    @property
+    def confidence(self) -> Tensor:
+        """(..., T), 0..1: of the action"""
+    @property
+    def reprojection_error(self) -> Tensor:
+        """(..., T, 3, V): from the seen to the projected point [px]; NaN if the view does not see it"""
+    @property
+    def pixels(self) -> Tensor:
+        """(..., T, 3, V, 2): where each view sees the point [px]; NaN if it does not"""
+    @property
+    def sigma(self) -> Tensor:
+        """(..., T, 3, V): fitted standard deviation of the blob [px]; NaN if the view does not see it"""
+    @property
+    def used(self) -> Tensor:
+        """(..., T, 3, V) bool: the view took part in the point"""
+    @property
+    def valid(self) -> Tensor:
+        """(..., T) bool"""
+
 class WanConditions:
     """What stays the same over the denoising steps; made by WanTransformer.prepare()."""
 
@@ -295,6 +360,27 @@ def denoise(
     progress: Callable[[int, int], Any] | None = None,
 ) -> Tensor:
     """Integrates the flow from noise (B, ...) to clean latents; denoiser(latents, timestep (B,)) returns a velocity."""
+
+def encode_tensor(
+    actions: Tensor,
+    rig: TensorRig,
+    convention: str = "paper",
+    sigma: float | None = None,
+    axis_length: float = 0.1,
+) -> Tensor:
+    """Action images (..., V, T, H, W, 3) of actions (..., T, 7); see action_images.model.encode_tensor."""
+
+def decode_tensor(
+    images: Tensor,
+    rig: TensorRig,
+    convention: str = "paper",
+    sigma: float | None = None,
+    axis_length: float = 0.1,
+    depth: float | None = None,
+    plane: Sequence[float] | None = None,
+    min_confidence: float = 0.001,
+) -> TensorDecoded:
+    """Actions of action images (..., V, T, H, W, 3); see action_images.model.decode_tensor."""
 
 def file_fingerprint(path: _Path) -> str:
     """Names a file's contents quickly: SHA-1 of its size and of blocks spread over it."""

@@ -6,7 +6,8 @@
 >>> rollout.actions                                           # (T, 7): x y z [m], ex ey ez [rad], openness [0, 1]
 >>> rollout.save("out")
 
-The networks that a world model is made of are here too, for those who train or build their own.
+The networks that a world model is made of are here too, for those who train or build their own, and the codec on
+tensors: `encode_tensor` and `decode_tensor`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ try:
         EmbeddingCache,
         FlowMatchSchedule,
         PatchVAE,
+        TensorDecoded,
+        TensorRig,
         Tokenizer,
         UMT5Encoder,
         WanImageEncoder,
@@ -58,12 +61,15 @@ except ImportError as error:
     ) from error
 
 from ._inputs import number, numbers, pictures, videos_of, whole_number
+from ._tensor_codec import decode_tensor, encode_tensor, tensor_rig
 
 __all__ = [
     "EmbeddingCache",
     "FlowMatchSchedule",
     "PatchVAE",
     "Rollout",
+    "TensorDecoded",
+    "TensorRig",
     "Tokenizer",
     "UMT5Encoder",
     "WanImageEncoder",
@@ -72,12 +78,15 @@ __all__ = [
     "WorldModel",
     "check_train_config",
     "clean_prompt",
+    "decode_tensor",
     "embedded_models",
+    "encode_tensor",
     "file_fingerprint",
     "load_tensors",
     "read_image",
     "read_video",
     "save_tensors",
+    "tensor_rig",
     "train",
     "wan_vae_from_diffusers",
     "write_image",
