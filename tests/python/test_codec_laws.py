@@ -8,7 +8,7 @@ from test_codec import rotation_error
 
 import action_images as aim
 
-numbers = lambda low, high: st.floats(low, high, allow_nan=False, width=32)  # noqa: E731
+numbers = lambda low, high: st.floats(low, high, allow_nan=False)  # noqa: E731
 
 
 @st.composite

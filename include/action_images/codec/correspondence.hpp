@@ -36,11 +36,11 @@ struct Correspondence {
 class CorrespondenceSearch {
  public:
   /// The views that see something of one point; `add` them, then `find`.
-  /// @param sigma  of the drawn Gaussians [px]; views agree within a quarter of it, and the error of a generated blob's
-  ///               centre is taken as at least half a hundredth of it.
+  /// @param sigma  of the drawn Gaussians [px]; views agree within a quarter of it, and the error of a blob's
+  ///               centre is taken as at least 1/2000 of it.
   void start(double sigma) {
     tolerance_ = 0.25 * sigma;
-    slack_ = 0.005 * sigma;
+    slack_ = 0.0005 * sigma;
     views_.clear();
     found_.clear();
   }
