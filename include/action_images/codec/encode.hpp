@@ -34,9 +34,9 @@ inline PixelPoints project_points(const ActionPoints& points, const Camera& came
 
 namespace detail {
 
-inline Drawing drawing_of(const PixelPoints& points, double openness, const PixelLayout& layout) {
+inline GaussianDrawing drawing_of(const PixelPoints& points, double openness, const PixelLayout& layout) {
   if (layout.binary_openness) openness = openness > 0.5 ? 1.0 : 0.0;
-  Drawing drawing{{}, static_cast<float>(layout.threshold * openness)};
+  GaussianDrawing drawing{{}, static_cast<float>(layout.threshold * openness)};
   for (std::size_t channel = 0; channel < 3; ++channel) {
     const auto& pixel = points[static_cast<std::size_t>(layout.point_of_channel[channel])];
     if (pixel) drawing.centers[channel] = {pixel->x() - layout.pixel_offset, pixel->y() - layout.pixel_offset};

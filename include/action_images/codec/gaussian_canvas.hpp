@@ -90,7 +90,7 @@ struct Center {
 };
 
 /// What is to be seen in one picture.
-struct Drawing {
+struct GaussianDrawing {
   std::array<Center, 3> centers;  ///< of red, green and blue
   float background = 0.0F;        ///< of blue, 0..threshold
 };
@@ -113,7 +113,7 @@ class GaussianCanvas {
         band_(3 * (width * band_rows + block_pixels)) {}
 
   /// Writes all values of `picture` (H, W, 3).
-  void draw(const Drawing& drawing, Pixel* picture) {
+  void draw(const GaussianDrawing& drawing, Pixel* picture) {
     set_background(drawing.background);
     set_centers(drawing.centers);
     for (std::size_t row = 0; row < height_; row += band_rows) {

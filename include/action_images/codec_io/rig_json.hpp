@@ -126,8 +126,8 @@ inline Rig rig_from_json(const nlohmann::json& document, const std::string& name
   const detail::JsonField root{document, name + ": ", where};
   if (root.has("format")) root["format"].check_that(document["format"] == detail::rig_format, "\"action-images-rig\"");
   if (root.has("version")) {
-    const nlohmann::json& version = document["version"];
-    root["version"].check_that(version == 1 || version == 2, "1 or 2");
+    const nlohmann::json& given = document["version"];
+    root["version"].check_that(given == 1 || given == 2, "1 or 2");
   }
   const detail::JsonField fields = root["views"];
   const bool sized = fields.value.is_array() && !fields.value.empty() && fields.value.size() <= detail::max_rig_views;
