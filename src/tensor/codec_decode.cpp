@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <action_images/codec/confidence.hpp>
 #include <action_images/core/check.hpp>
 
 #include "codec_fuse.hpp"
@@ -121,7 +122,8 @@ at::Tensor euler_of(const at::Tensor& rotation) {
 
 /// As calibrated_confidence.
 at::Tensor calibrated(const at::Tensor& quality) {
-  const at::Tensor odds = std::exp(0.961) * (quality.clamp_min(0.0) / (1.0 - quality).clamp_min(1e-12)).pow(1.261);
+  const at::Tensor odds =
+      std::exp(confidence_offset) * (quality.clamp_min(0.0) / (1.0 - quality).clamp_min(1e-12)).pow(confidence_slope);
   return at::where(quality > 0.0, (odds / (1.0 + odds)).clamp_max(1.0), at::zeros_like(quality));
 }
 
@@ -151,8 +153,8 @@ TensorDecoded act(const FusedPoints& fused, const Openness& openness, const Tens
   decoded.confidence = at::where(decoded.valid, confidence, at::zeros_like(confidence));
   const at::Tensor valid = decoded.valid.unsqueeze(-1);
   const at::Tensor blue = or_nan(decoded.valid | (openness.confidence >= 1.0), openness.value).unsqueeze(-1);
-  decoded.actions = at::cat({or_nan(valid, fused.points.select(-2, position_point)),
-                             or_nan(valid, euler_of(fitted.rotation)), blue}, -1);
+  decoded.actions = at::cat(
+      {or_nan(valid, fused.points.select(-2, position_point)), or_nan(valid, euler_of(fitted.rotation)), blue}, -1);
   const at::Tensor found = fused.found.unsqueeze(-1);
   decoded.points = or_nan(found, fused.points);
   decoded.covariance = or_nan(found.unsqueeze(-1), 1e6 * fused.covariance);
@@ -174,9 +176,9 @@ void add_views(const Sightings& seen, const FusedPoints& fused, TensorDecoded& d
 void shape_like(const at::Tensor& images, TensorDecoded& decoded) {
   const auto lead = images.sizes().slice(0, static_cast<std::size_t>(images.dim() - 5));
   const auto dtype = images.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  for (at::Tensor* part : {&decoded.actions, &decoded.points, &decoded.covariance, &decoded.point_confidence,
-                           &decoded.confidence, &decoded.reprojection_error, &decoded.pixels, &decoded.sigma,
-                           &decoded.used, &decoded.valid}) {
+  for (at::Tensor* part :
+       {&decoded.actions, &decoded.points, &decoded.covariance, &decoded.point_confidence, &decoded.confidence,
+        &decoded.reprojection_error, &decoded.pixels, &decoded.sigma, &decoded.used, &decoded.valid}) {
     std::vector<std::int64_t> sizes(lead.begin(), lead.end());
     sizes.insert(sizes.end(), part->sizes().begin() + 1, part->sizes().end());
     *part = part->reshape(sizes);

@@ -102,7 +102,8 @@ Agreement agree(const Sightings& seen, const Proposals& proposals, const Prepare
   const at::Tensor votes = seen.found.unsqueeze(3) & visible & (offset < 4.0);  // (B, V, T, P, 3)
   const at::Tensor liking = offset - 2.0 * seen.score.clamp_min(1e-3).log().unsqueeze(3);
   const at::Tensor costs = as_double(seen.found.unsqueeze(3)) * at::where(votes, liking, at::full_like(liking, 4.0));
-  const at::Tensor total = at::where(proposals.meet & (votes.sum(1) >= 2), costs.sum(1), at::full({}, infinity, costs.options()));
+  const at::Tensor total =
+      at::where(proposals.meet & (votes.sum(1) >= 2), costs.sum(1), at::full({}, infinity, costs.options()));
   const auto [cost, best] = total.min(2, true);  // (B, T, 1, 3)
   const auto pick = [&](const at::Tensor& values, const at::Tensor& index, std::int64_t axis) {
     return values.gather(axis, index).squeeze(axis);
@@ -174,7 +175,8 @@ FusedPoints fuse(const Sightings& seen, const PreparedRig& rig, const FuseOption
   constexpr double prior = 3.0;  // degrees of freedom with the expected disagreement, as FrameReader has it
   const at::Tensor inflation = ((prior + sums.chi_square.sum(-1)) / (prior + freedom.sum(-1))).clamp_min(1.0);
   FusedPoints fused{agreement.points, {}, {}, found, agreement.used, sums.error};
-  fused.covariance = inverse_3x3(at::where(usable, sums.normal, eye)) * inflation.unsqueeze(-1).unsqueeze(-1).unsqueeze(-1);
+  fused.covariance =
+      inverse_3x3(at::where(usable, sums.normal, eye)) * inflation.unsqueeze(-1).unsqueeze(-1).unsqueeze(-1);
   const at::Tensor used = as_double(agreement.used);
   const at::Tensor scores = (used * tidy.score).sum(1) / as_double(seen.found).sum(1).clamp_min(1.0);
   fused.confidence = chance_within(fused.covariance, 0.05 * options.axis_length) * scores;
@@ -199,7 +201,8 @@ at::Tensor depth_of(const at::Tensor& directions, const PreparedRig& rig, const 
 }
 
 /// The (at most two) points of rays at a distance from points, (..., 2, 3); as at_distance of pose.hpp.
-at::Tensor at_distance(const at::Tensor& origin, const at::Tensor& direction, const at::Tensor& point, double distance) {
+at::Tensor at_distance(const at::Tensor& origin, const at::Tensor& direction, const at::Tensor& point,
+                       double distance) {
   const at::Tensor along = (direction * (point - origin)).sum(-1, true);
   const at::Tensor across = (origin + along * direction - point).square().sum(-1, true);
   const at::Tensor half = (distance * distance - across).clamp_min(0.0).sqrt();
@@ -230,11 +233,13 @@ FusedPoints locate(const Sightings& seen, const PreparedRig& rig, const TensorDe
   const auto [normal, up] = best_corner(position, candidates(normal_point), candidates(up_point));
   FusedPoints fused;
   fused.points = at::stack({position, normal, up}, -2);
-  fused.found = (seen.found.squeeze(1).all(-1, true) & at::isfinite(fused.points).flatten(-2).all(-1, true)).expand({-1, -1, 3});
+  fused.found =
+      (seen.found.squeeze(1).all(-1, true) & at::isfinite(fused.points).flatten(-2).all(-1, true)).expand({-1, -1, 3});
   fused.used = seen.found & fused.found.unsqueeze(1);
   const at::Tensor linear = rig.intrinsics[0].narrow(-2, 0, 2).narrow(-1, 0, 2);
   const at::Tensor area = (linear.select(-2, 0).select(-1, 0) * linear.select(-2, 1).select(-1, 1) -
-                           linear.select(-2, 0).select(-1, 1) * linear.select(-2, 1).select(-1, 0)).abs();
+                           linear.select(-2, 0).select(-1, 1) * linear.select(-2, 1).select(-1, 0))
+                              .abs();
   const at::Tensor variance = 0.5 * trace_of(tidy.covariance).squeeze(1) * (depth.square() / area).unsqueeze(-1);
   fused.covariance = variance.unsqueeze(-1).unsqueeze(-1) * at::eye(3, variance.options());
   fused.confidence = tidy.score.squeeze(1);

@@ -13,9 +13,9 @@ namespace action_images::detail {
 
 namespace {
 
-constexpr std::int64_t most_samples = 97;             // of a window's side
-constexpr std::int64_t chunk_samples = 1 << 24;       // of the windows that are in memory at a time
-constexpr double saturation_reach = 4.0 / 255.0;      // of the top of a saturated blob
+constexpr std::int64_t most_samples = 97;         // of a window's side
+constexpr std::int64_t chunk_samples = 1 << 24;   // of the windows that are in memory at a time
+constexpr double saturation_reach = 4.0 / 255.0;  // of the top of a saturated blob
 
 /// Square of pixels around an anchor: every `stride`-th in both directions, (2 half + 1)^2 of them.
 struct WindowGrid {
@@ -87,8 +87,8 @@ at::Tensor is_blob(const at::Tensor& model) {
 
 at::Tensor moved(const at::Tensor& model, const at::Tensor& shift) {
   const at::Tensor k = model.narrow(-1, 3, 1);
-  const at::Tensor at_zero = model.narrow(-1, 0, 1) + (model.narrow(-1, 1, 2) * shift).sum(-1, true) +
-                             k * shift.square().sum(-1, true);
+  const at::Tensor at_zero =
+      model.narrow(-1, 0, 1) + (model.narrow(-1, 1, 2) * shift).sum(-1, true) + k * shift.square().sum(-1, true);
   return at::cat({at_zero, model.narrow(-1, 1, 2) + 2.0 * k * shift, k}, -1);
 }
 
@@ -181,7 +181,8 @@ StepSums improve(Fit& fit, int steps, const Windows& windows, const ChannelLevel
 
 /// Top of saturated blobs, see `ceiling_of` of peak.hpp; (M, 1).
 at::Tensor ceilings(const Windows& windows) {
-  const at::Tensor responses = at::where(windows.inside > 0.0, windows.responses, at::full_like(windows.responses, -1.0));
+  const at::Tensor responses =
+      at::where(windows.inside > 0.0, windows.responses, at::full_like(windows.responses, -1.0));
   const at::Tensor top = responses.amax(-1, true);
   const at::Tensor high = (responses >= top - saturation_reach).sum(-1, true);
   const at::Tensor half = (responses >= 0.5 * top).sum(-1, true);
@@ -320,7 +321,8 @@ TensorPeaks find_in_chunk(const at::Tensor& pictures, const at::Tensor& backgrou
   const ChannelLevels levels = levels_of(look, background);
   const at::Tensor bright = mode.view({-1}) - (levels.floor + levels.base).squeeze(-1) > 0.4 * least_height;
   const at::Tensor anchor = brightest(look, place, size);
-  const WindowGrid rough = WindowGrid::of(std::max(2.5 * size.sigma, 2.0), static_cast<std::int64_t>(look.grid.column_stride));
+  const WindowGrid rough =
+      WindowGrid::of(std::max(2.5 * size.sigma, 2.0), static_cast<std::int64_t>(look.grid.column_stride));
   Windows windows = load(pictures, anchor, rough, size, levels.floor);
   Fit fit = look_roughly(windows, anchor, bright, levels);
   improve(fit, 3, windows, levels, size.sigma, noise);
@@ -340,13 +342,14 @@ at::Tensor responses_of(const at::Tensor& pixels) {
 BackgroundLevel background_level_of(const at::Tensor& responses) {
   const at::Tensor sorted = std::get<0>(responses.clamp(0.0, 1.0).sort(-1));
   const at::Tensor values = sorted.to(at::kDouble);
-  constexpr double limit = (static_cast<int>(background_limit * 255.0 + 0.5) - 0.5) / 255.0;
+  constexpr double limit = (static_cast<int>(1.5 * background_level * 255.0 + 0.5) - 0.5) / 255.0;
   const at::Tensor below = (values < limit).sum(-1, true).to(at::kDouble);
   const at::Tensor dark_ones = (values < 0.5 / 255.0).to(at::kDouble);
   const at::Tensor dark = dark_ones.sum(-1, true) / below;
   const at::Tensor tail = dark.clamp_min(0.25);
   const at::Tensor rank = at::arange(values.size(-1), values.options());
-  const at::Tensor middle = (at::minimum(rank + 1.0, (1.0 - tail) * below) - at::maximum(rank, tail * below)).clamp(0.0, 1.0);
+  const at::Tensor middle =
+      (at::minimum(rank + 1.0, (1.0 - tail) * below) - at::maximum(rank, tail * below)).clamp(0.0, 1.0);
   const at::Tensor weight = at::where(dark < 0.499, middle, dark_ones);
   const at::Tensor mean = (weight * values).sum(-1, true) / weight.sum(-1, true);
   const at::Tensor share = ((values - mean).abs() <= 15.5 / 255.0).to(at::kDouble).mean(-1);

@@ -221,4 +221,8 @@ TEST_CASE("a view with very many frames does not multiply the cameras of the oth
   options.frames = 5000;
   CHECK_THROWS_WITH_AS(rig_from_json(document, "rig.json", options),
                        doctest::Contains("expected at most 262144 cameras, got 200 of 5000 frames"), FormatError);
+  for (json& view : document["views"]) view = document["views"][0];
+  options.frames = 262144;
+  CHECK_THROWS_WITH_AS(rig_from_json(document, "rig.json", options),
+                       doctest::Contains("expected at most 262144 cameras, got 200 of 262144 frames"), FormatError);
 }

@@ -16,13 +16,15 @@ inline double chance_within(const Eigen::Matrix3d& covariance, double tolerance)
   return variance > 0.0 ? std::erf(tolerance / std::sqrt(2.0 * variance)) : variance == 0.0 ? 1.0 : 0.0;
 }
 
-/// The quality of a frame, 0..1, as the chance that its position is within 5 % of the axis length: a logistic function
-/// of its log odds, whose two numbers benchmarks/codec_confidence.py fits to faulty pictures. 0 stays 0, 1 stays 1.
+/// A logistic function of the log odds of a quality, as benchmarks/codec_confidence.py fits it to faulty pictures.
+inline constexpr double confidence_offset = 0.760;
+inline constexpr double confidence_slope = 1.192;
+
+/// The quality of a frame, 0..1, as the chance that its position is within 5 % of the axis length: 0 stays
+/// 0, 1 stays 1.
 inline double calibrated_confidence(double quality) {
-  constexpr double offset = 0.760;
-  constexpr double slope = 1.192;
   if (!(quality > 0.0)) return 0.0;
-  const double odds = std::exp(offset) * std::pow(quality / std::max(1.0 - quality, 1e-12), slope);
+  const double odds = std::exp(confidence_offset) * std::pow(quality / std::max(1.0 - quality, 1e-12), confidence_slope);
   return std::min(1.0, odds / (1.0 + odds));
 }
 

@@ -65,16 +65,15 @@ inline Rig rig_from_views(std::vector<NamedView> views, const RigFileOptions& op
                           const std::string& name) {
   if (!options.views.empty()) views = selected(views, options.views, where);
   std::size_t frames = 1;
-  for (NamedView& view : views) {
-    const bool moves = view.cameras.size() > 1 && options.frames > 0;
-    if (moves)
-      check(options.frames <= max_rig_cameras, where, "frames", text_of("at most ", max_rig_cameras), options.frames);
-    if (moves) view.cameras.resize(options.frames, Camera(view.cameras.back()));
-    frames = std::max(frames, view.cameras.size());
-  }
+  for (const NamedView& view : views) frames = std::max(frames, view.cameras.size());
+  if (frames > 1 && options.frames > 0) frames = options.frames;
   check<FormatError>(views.size() <= max_rig_cameras / frames, where, name,
                      text_of("at most ", max_rig_cameras, " cameras"),
                      text_of(views.size(), " of ", frames, " frames"));
+  for (NamedView& view : views) {
+    const bool adapts = view.cameras.size() > 1 && options.frames > 0;
+    if (adapts) view.cameras.resize(frames, Camera(view.cameras.back()));
+  }
   std::vector<std::string> names;
   std::vector<std::vector<Camera>> cameras;
   for (NamedView& view : views) {
