@@ -15,6 +15,7 @@ from ._codec import Rig
 
 _Path = Union[str, os.PathLike[str]]
 _Config = dict[str, Any]
+_Denoiser = Callable[[Tensor, Tensor], Tensor]
 
 class _Network:
     """What all networks have in common: named parameters, under the names of the published checkpoints."""
@@ -293,7 +294,22 @@ class Tokenizer:
 class FlowMatchSchedule:
     """Flow-matching schedule with Euler steps: x_sigma = (1 - sigma) x_0 + sigma noise, sigma falling from 1."""
 
-    def __init__(self, steps: int, shift: float = 5.0, sigma_min: float = 0.0, extra_one_step: bool = True) -> None: ...
+    def __init__(
+        self,
+        steps: int,
+        shift: float = 5.0,
+        sigma_min: float = 0.0,
+        extra_one_step: bool = True,
+        strength: float = 1.0,
+    ) -> None: ...
+    @staticmethod
+    def from_sigmas(sigmas: Tensor, whole_timesteps: bool = False) -> FlowMatchSchedule:
+        """A schedule of any noise levels (steps,) that fall within (0, 1]."""
+    @staticmethod
+    def for_solver(
+        solver: str, steps: int, shift: float = 5.0, whole_timesteps: bool = False
+    ) -> FlowMatchSchedule:
+        """The noise levels that public implementations use with "euler", "unipc" or "dpm++2m"."""
     @property
     def steps(self) -> int: ...
     @property
@@ -313,6 +329,33 @@ class FlowMatchSchedule:
     def add_noise(self, latents: Tensor, noise: Tensor, index: int) -> Tensor: ...
     @overload
     def add_noise(self, latents: Tensor, noise: Tensor, indices: Tensor) -> Tensor: ...
+
+class StepCache:
+    """A denoiser that calls another one in some steps only; not exact. Wrap the guided denoiser."""
+
+    @staticmethod
+    def cosine(denoiser: _Denoiser, rules: Sequence[tuple[float, int]] = ...) -> StepCache:
+        """The release's: above a threshold of the last two predictions' cosine similarity, so many steps are skipped."""
+    @staticmethod
+    def easy(denoiser: _Denoiser, threshold: float = 0.05, warm_up: int = 3, longest: int = 10) -> StepCache:
+        """EasyCache's criterion: the change of the prediction, estimated from the latents'."""
+    @staticmethod
+    def tea(
+        denoiser: _Denoiser,
+        threshold: float = 0.1,
+        indicator: _Denoiser | None = None,
+        polynomial: Sequence[float] = ...,
+        warm_up: int = 3,
+        longest: int = 10,
+    ) -> StepCache:
+        """TeaCache's criterion: the relative L1 change of indicator(latents, timestep), mapped by a polynomial."""
+    def __call__(self, latents: Tensor, timestep: Tensor) -> Tensor: ...
+    @property
+    def evaluated(self) -> int:
+        """Calls of the denoiser"""
+    @property
+    def reused(self) -> int:
+        """Calls that were saved"""
 
 class WorldModel:
     """A loaded world model: arrays in, a dict of arrays out; see action_images.model.WorldModel."""
@@ -353,11 +396,12 @@ def clip_pixels(images: Tensor, size: int) -> Tensor:
 
 def denoise(
     schedule: FlowMatchSchedule,
-    denoiser: Callable[[Tensor, Tensor], Tensor],
+    denoiser: _Denoiser,
     noise: Tensor,
     clean: Tensor | None = None,
     keep: Tensor | None = None,
     progress: Callable[[int, int], Any] | None = None,
+    solver: str = "euler",
 ) -> Tensor:
     """Integrates the flow from noise (B, ...) to clean latents; denoiser(latents, timestep (B,)) returns a velocity."""
 
@@ -388,6 +432,15 @@ def file_fingerprint(path: _Path) -> str:
 def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance: unconditional + scale (conditional - unconditional)."""
 
+def guided(
+    conditional: _Denoiser,
+    unconditional: _Denoiser,
+    scale: float,
+    rescale: float = 0.0,
+    interval: tuple[float, float] = (0.0, 1.0),
+) -> _Denoiser:
+    """A denoiser that guides one with another, on noise levels within the interval."""
+
 def load_tensors(path: _Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file by name: mapped, not copied; writing to them leaves the file as it is."""
 
@@ -396,6 +449,9 @@ def read_image(path: _Path) -> NDArray[np.uint8]:
 
 def read_video(path: _Path, first: int = 0, frames: int | None = None) -> NDArray[np.uint8]:
     """A video, or at most `frames` of its frames from `first` on, as (T, H, W, 3) uint8 RGB."""
+
+def rescale_guided(guided: Tensor, conditional: Tensor, rescale: float) -> Tensor:
+    """Brings the standard deviation of a guided prediction back to the conditional one's, by a fraction."""
 
 def sample_from_velocity(velocity: Tensor, latents: Tensor, sigma: float) -> Tensor:
     """Clean sample that a velocity leads to: latents - sigma velocity."""
