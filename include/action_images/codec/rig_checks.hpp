@@ -132,8 +132,8 @@ struct PoseGuess {
   double worst_angle;  ///< [deg]
 };
 
-/// The mix-ups after which the lines of sight meet in all pictures within `good_angle`, best first; those of one view
-/// only if none of all views is good.
+/// The mix-ups after which the lines of sight meet in all pictures within `good_angle`, likely ones first; those of one
+/// view only if none of all views is good.
 inline std::vector<PoseGuess> guess_poses(const std::vector<Camera>& cameras, double good_angle) {
   std::vector<std::vector<std::size_t>> groups(1);
   for (std::size_t view = 0; view < cameras.size(); ++view) groups[0].push_back(view);
@@ -149,8 +149,13 @@ inline std::vector<PoseGuess> guess_poses(const std::vector<Camera>& cameras, do
       guesses.push_back({mixup, views, convergence->worst_angle});
     }
   }
-  std::stable_sort(guesses.begin(), guesses.end(),
-                   [](const PoseGuess& a, const PoseGuess& b) { return a.worst_angle < b.worst_angle; });
+  // A mix-up that is tried later is rarer; it has to be clearly better.
+  const auto less = [](const PoseGuess& a, const PoseGuess& b) { return a.worst_angle < b.worst_angle; };
+  const auto best = std::min_element(guesses.begin(), guesses.end(), less);
+  const auto likely = std::find_if(guesses.begin(), guesses.end(), [&](const PoseGuess& guess) {
+    return guess.worst_angle <= 2.0 * best->worst_angle + 2.0;
+  });
+  if (likely != guesses.end()) std::rotate(guesses.begin(), likely, likely + 1);
   return guesses;
 }
 
@@ -164,7 +169,7 @@ inline void check_poses(const std::vector<Camera>& given, Findings& findings) {
   if (meet || (lonely.empty() && widest_angle(cameras) < nearly_parallel)) return;
   if (const auto guesses = guess_poses(cameras, good); !guesses.empty()) {
     std::string text(advice_for(guesses[0].mixup));
-    if (guesses.size() > 1 && guesses[1].worst_angle < 4.0) {
+    if (guesses.size() > 1) {
       text += text_of(" (or ", name_of(guesses[1].mixup), ": images would tell)");
     }
     for (const std::size_t view : guesses[0].views) findings.add(name_of(guesses[0].mixup), text, view);
