@@ -21,8 +21,9 @@ ARROWS = {
     "wan": ["nn"],
     "vae": ["nn"],
     "text": ["nn"],
+    "vggt": ["nn"],
     "sample": ["tensor"],
-    "world": ["codec_io", "video", "wan", "vae", "text", "sample"],
+    "world": ["codec_io", "video", "wan", "vae", "text", "vggt", "sample"],
     "data": ["codec", "video", "tensor"],
     "train": ["world", "data"],
 }

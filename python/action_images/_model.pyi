@@ -164,6 +164,56 @@ class WanImageEncoder(_Network):
     def __call__(self, images: Tensor) -> Tensor:
         """Tokens (B, (image_size / patch_size)^2 + 1, dim) of images (B, 3, H, W) in [-1, 1], of any size."""
 
+class VGGT(_Network):
+    """VGGT: cameras, depth and points of any number of pictures in one pass.
+
+    config: img_size, patch, embed, heads, dino_depth, depth, reg, cam_depth, cam_heads, features, out_channels, taps, all
+    optional; the defaults are VGGT-1B's. tensors: as for WanTransformer. load_state_dict also takes the whole published
+    file, whose tracking head is left out.
+    """
+
+    def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
+    def __call__(
+        self, images: Tensor, *, depth: bool = True, points: bool = True, chunk: int = 8
+    ) -> dict[str, Any]:
+        """What it sees in images (B, S, 3, H, W) RGB in [0, 1], H and W multiples of the patch size.
+
+        pose_enc (B, S, 9), pose_enc_list (the same after each iteration), extrinsics (B, S, 3, 4) world-to-camera,
+        intrinsics (B, S, 3, 3), depth (B, S, H, W, 1), depth_conf (B, S, H, W), world_points (B, S, H, W, 3),
+        world_points_conf (B, S, H, W). depth=False, points=False: without that head. chunk: pictures a head takes at once.
+        """
+
+    def aggregate(self, images: Tensor, outputs: Sequence[int]) -> list[Tensor | None]:
+        """Outputs of the aggregator by index, each (B, S, tokens, 2 embed) float32; None for those not asked for."""
+
+    def trunk_to(self, dtype: dtype) -> Self:
+        """Casts all but the heads, e.g. to bfloat16, and returns the network."""
+
+def cameras_from_pose_encoding(pose_encoding: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """(extrinsics (..., 3, 4) world-to-camera, intrinsics (..., 3, 3)) of VGGT's nine numbers (..., 9)."""
+
+def pose_encoding_from_cameras(extrinsics: Tensor, intrinsics: Tensor, height: int, width: int) -> Tensor:
+    """The nine numbers (..., 9) of cameras; the inverse of cameras_from_pose_encoding."""
+
+def points_from_depth(
+    depth: Tensor, extrinsics: Tensor, intrinsics: Tensor, pixel_offset: float = 0.5
+) -> Tensor:
+    """Points (..., H, W, 3) in the world that depth (..., H, W) shows; pixel_offset 0 is what VGGT's own code takes."""
+
+def vggt_pictures(
+    pictures: Sequence[Tensor], sizing: str = "crop", side: int = 518, patch: int = 14
+) -> tuple[Tensor, list[tuple[float, float, float, float]]]:
+    """Pictures, each (H, W, 3 or 4) uint8, as VGGT takes them: (images (S, 3, H, W) in [0, 1], placements).
+
+    sizing: "crop", "pad", "square" or "release". A placement (scale_x, scale_y, offset_x, offset_y) says where a picture
+    lies in its image: x' = scale_x x + offset_x.
+    """
+
+def intrinsics_of_pictures(
+    intrinsics: Tensor, placements: Sequence[tuple[float, float, float, float]]
+) -> Tensor:
+    """Intrinsics (S, 3, 3) of the pictures themselves, from those of what the network saw."""
+
 class EmbeddingCache:
     """Prompt embeddings on disk, named by the SHA-1 of encoder, cleaning, length and prompt.
 

@@ -128,11 +128,12 @@ void Parameters::initialize(std::uint64_t seed) {
   }
 }
 
-void Parameters::to(at::ScalarType dtype) {
+void Parameters::to(at::ScalarType dtype, std::string_view prefix) {
   check(at::isFloatingType(dtype), where, "dtype", "a floating-point type", at::toString(dtype));
-  dtype_ = dtype;
+  if (prefix.empty()) dtype_ = dtype;
   for (auto& [name, parameter] : named_) {
-    if (parameter.is_floating_point() && parameter.scalar_type() != dtype) {
+    const bool meant = name.compare(0, prefix.size(), prefix) == 0;
+    if (meant && parameter.is_floating_point() && parameter.scalar_type() != dtype) {
       replace(parameter, parameter.detach().to(dtype));
     }
   }
