@@ -66,8 +66,8 @@ void refuse_known_kinds(std::span<const std::uint8_t> bytes, const std::string& 
 }
 
 // Text that begins as an object of JSON; a safetensors file has zeros in its first eight bytes.
-bool is_json(const fs::path& path) {
-  const auto start = ByteCursor(MappedFile(path).bytes()).text(8);
+bool is_json(std::span<const std::uint8_t> bytes) {
+  const auto start = ByteCursor(bytes).text(8);
   return start && start->find('\0') == std::string_view::npos &&
          start->substr(std::min(start->find_first_not_of(" \t\r\n"), start->size())).starts_with('{');
 }
@@ -83,6 +83,7 @@ Index read_index(const fs::path& path) {
   const auto json = nlohmann::json::parse(read_file(path, largest_index, where), std::ref(faults), /*allow_exceptions=*/false);
   check<FormatError>(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(), where, file,
                      "an index with a weight_map", "other text");
+  check<FormatError>(!faults.nested(), where, file, "texts in the weight_map", "deeper objects");
   check<FormatError>(faults.duplicate().empty(), where, file, "every name once", printable(faults.duplicate(), 200));
   Index index;
   for (const auto& [name, shard] : json["weight_map"].items()) {
@@ -106,7 +107,7 @@ class WeightsReader {
 
   void read(const fs::path& path) {
     if (fs::is_directory(path)) return read_folder(path);
-    if (is_json(path)) return read_shards(path);
+    if (is_json(MappedFile(path).bytes())) return read_shards(path);
     add(path, read_one(path));
   }
 

@@ -25,6 +25,7 @@ void lay_out_kernels(const Parameters& parameters) {
 
 WanVae::WanVae(const WanVaeConfig& config, Parameters parameters) : parameters_(std::move(parameters)) {
   network_ = std::make_shared<const wan_vae::Network>(wan_vae::declare_network(Scope(parameters_), checked(config)));
+  parameters_.finish();
   if (!parameters_.borrowed()) lay_out_kernels(parameters_);
 }
 

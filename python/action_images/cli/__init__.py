@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import decode, doctor, encode, evaluate, generate, scene, train
+from . import convert, decode, doctor, encode, evaluate, generate, inspect, scene, train
 from .arguments import Parser
 
 __all__ = ["main"]
@@ -24,6 +24,8 @@ COMMANDS = {
     "train": train,
     "eval": evaluate,
     "scene": scene,
+    "convert": convert,
+    "inspect": inspect,
 }
 
 
