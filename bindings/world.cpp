@@ -14,6 +14,8 @@
 #include <action_images/core/interrupted.hpp>
 #include <action_images/world/world_model.hpp>
 
+#include "loading.hpp"
+
 namespace py = pybind11;
 
 namespace action_images {
@@ -137,12 +139,10 @@ py::dict generate(const WorldModel& model, const std::vector<py::array>& images,
 
 void bind_world(py::module_& module) {
   using namespace action_images;
-  py::class_<WorldModel, std::shared_ptr<WorldModel>>(module, "WorldModel", "A loaded world model; see action_images.model.")
-      .def(py::init([](const std::filesystem::path& folder) {
-             const py::gil_scoped_release without_python;
-             return std::make_shared<WorldModel>(WorldModel::load(folder));
-           }),
-           py::arg("folder"))
+  py::class_<WorldModel, std::shared_ptr<WorldModel>> world_model(
+      module, "WorldModel", "A loaded world model; see action_images.model.");
+  binding::def_loading(world_model);
+  world_model
       .def_property_readonly("config", [](const WorldModel& model) { return json_from(model.config()).dump(); },
                              "The model's config.json as text.")
       .def(

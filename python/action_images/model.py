@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """World models: pictures and an instruction in; video, action images and a trajectory out. Needs torch.
 
->>> model = WorldModel.load("embedded")                       # or a folder
+>>> model = WorldModel.load("embedded")                       # or a folder, a checkpoint, a name on the Hub
 >>> rollout = model.generate([left, right], "reach the red block", rig=rig, seed=0)
 >>> rollout.actions                                           # (T, 7): x y z [m], ex ey ez [rad], openness [0, 1]
 >>> rollout.save("out")
@@ -18,7 +18,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ import numpy as np
 from . import Rig
 
 try:
-    import torch  # noqa: F401  (its libraries first)
+    import torch  # its libraries first
 
     from . import _model
     from ._model import (
@@ -47,6 +46,8 @@ try:
         read_video,
         save_tensors,
         wan_vae_from_diffusers,
+        world_preset,
+        world_preset_names,
         write_image,
         write_video,
     )
@@ -60,13 +61,16 @@ except ImportError as error:
         "action_images.model needs torch: pip install torch, then pip install --no-build-isolation action-images"
     ) from error
 
+from . import _loading
 from ._inputs import number, numbers, pictures, videos_of, whole_number
+from ._loading import embedded_models
 from ._tensor_codec import decode_tensor, encode_tensor, tensor_rig
 
 __all__ = [
     "EmbeddingCache",
     "FlowMatchSchedule",
     "PatchVAE",
+    "PromptEncoder",
     "Rollout",
     "TensorDecoded",
     "TensorRig",
@@ -89,17 +93,13 @@ __all__ = [
     "tensor_rig",
     "train",
     "wan_vae_from_diffusers",
+    "world_preset",
+    "world_preset_names",
     "write_image",
     "write_video",
 ]
 
-MODELS = Path(__file__).parent / "models"
 WHERE = "model::WorldModel"
-
-
-def embedded_models() -> list[str]:
-    """Names of the models that came with the package."""
-    return sorted(path.parent.name for path in MODELS.glob("*/config.json"))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -157,26 +157,48 @@ class Rollout:
 class WorldModel:
     """A loaded world model. It may be used from several threads at once."""
 
-    def __init__(self, folder: str | os.PathLike):
-        """Loads a folder with config.json, model.safetensors and tokenizer.model; see `load`."""
-        with _enough_memory(f"{WHERE}.load"):
-            self._native = _model.WorldModel(Path(folder))
+    def __init__(self, model: str | os.PathLike, **options: Any):
+        """Loads a world model; see `load`."""
+        where = f"{WHERE}.load"
+        path = _loading.model_path(model, where, options.get("checkpoints", "checkpoints"))
+        with _enough_memory(where):
+            self._native = _model.WorldModel(path, **_loading.options(where, **options))
         self._config = json.loads(self._native.config)
 
     @classmethod
-    def load(cls, name_or_folder: str | os.PathLike) -> WorldModel:
-        """The model that came with the package ("embedded"), or the one in a folder.
+    def load(cls, model: str | os.PathLike, **options: Any) -> WorldModel:
+        """Loads a world model.
 
-        Raises ValueError for a name that is not known, and FormatError naming a missing or damaged file, a wrong key
-        of config.json, or all tensors that do not fit.
+        model: "embedded", which came with the package; a folder with config.json, model.safetensors and
+            tokenizer.model; a checkpoint of the released implementation (a file, a folder with one .ckpt, or its name
+            on the Hub, "anyeZHY/ActionImages"), whose other parts are Wan's; a folder as Wan publishes it; or one of
+            diffusers. A transformer without camera layers gets some that have no effect, with a warning.
+        base: folder (or name on the Hub) with the parts that a checkpoint does not have: text encoder, VAE, tokenizer.
+            Without it they are looked for beside the checkpoint, and in checkpoints/model_id.
+        model_id: "Wan-AI/Wan2.2-TI2V-5B". checkpoints: the folder "checkpoints".
+        dtype, device: of all networks; by default the files' dtype (float32 for float16) on the CPU, where the weights
+            then stay on disk, mapped into memory. vae_dtype, vae_device, text_dtype, text_device: of one network.
+            Pictures, noise and results are on the CPU in any case.
+        keep_text_encoder: whether it stays in memory after its first use; by default if it has at most 1 GiB.
+        embedding_cache: folder of prompt embeddings (EmbeddingCache); the text encoder is not read for prompts in it.
+        lora: files, or (file, scale) pairs, to be merged into the transformer.
+        config: keys laid over the model's config, such as {"height": 256, "width": 256}.
+        progress: called with ("transformer" or "VAE", bytes done, bytes in all); returning False, or raising, stops.
+        notice: called with what is noteworthy; by default a warning.
+
+        Raises ValueError for a model that is not known, a dtype or device that there is not, and networks that do not
+        fit each other; FormatError naming all missing files, a damaged one, a wrong key of the config, or all tensors
+        of a network that do not fit; ImportError or FileNotFoundError for the Hub.
         """
-        if name_or_folder == "embedded" or name_or_folder in embedded_models():
-            return cls(MODELS / name_or_folder)
-        folder = Path(name_or_folder)
-        if not folder.is_dir():
-            known = ", ".join(f'"{name}"' for name in embedded_models()) or 'no name (no "embedded" weights installed)'
-            raise ValueError(f'[{WHERE}.load] model: expected {known} or a folder, got "{folder}"')
-        return cls(folder)
+        return cls(model, **options)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """States (B, L, D) of prompts on the CPU, as `generate` computes them: padding rows are zero.
+
+        Raises ValueError for a prompt that is too long, unless the model's config says that it is cut.
+        """
+        with _enough_memory(f"{WHERE}.encode_prompts"):
+            return self._native.encode_prompts(_prompts(prompts, f"{WHERE}.encode_prompts"))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -251,6 +273,33 @@ class WorldModel:
             made["confidence"] = None
         made["settings"], made["timings"] = json.loads(made["settings"]), json.loads(made["timings"])
         return Rollout(**made, prompt=prompt, task=task)
+
+
+class PromptEncoder:
+    """The text encoder and tokenizer of a world model alone.
+
+    To encode prompts before the world model itself is in memory, with an `embedding_cache` that both are given:
+
+    >>> PromptEncoder("ActionImages/checkpoint.ckpt", embedding_cache="prompts").encode([prompt, ""])
+    >>> model = WorldModel.load("ActionImages/checkpoint.ckpt", embedding_cache="prompts")
+    """
+
+    def __init__(self, model: str | os.PathLike, **options: Any):
+        """Finds the files; takes what `WorldModel.load` takes, and raises what it raises."""
+        where = "model::PromptEncoder"
+        path = _loading.model_path(model, where, options.get("checkpoints", "checkpoints"))
+        self._native = _model.PromptEncoder(path, **_loading.options(where, **options))
+
+    def encode(self, prompts: Sequence[str]) -> torch.Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero. The network is read unless all are cached."""
+        with _enough_memory("model::PromptEncoder.encode"):
+            return self._native.encode(_prompts(prompts, "model::PromptEncoder.encode"))
+
+
+def _prompts(prompts: Sequence[str], where: str) -> list[str]:
+    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts) or not prompts:
+        raise ValueError(f"[{where}] prompts: expected a list of texts, got {prompts!r:.80}")
+    return list(prompts)
 
 
 def check_train_config(config: Mapping[str, Any]) -> None:

@@ -59,6 +59,8 @@ void read_tokenizer(const json& object, WorldConfig& config) {
   fields.read("length", config.text_length);
   fields.read("lower_case", config.lower_case);
   fields.read("clean_instructions", config.clean_instructions);
+  fields.read("truncate", config.truncate);
+  fields.read("empty_prompts", config.empty_prompts);
   fields.refuse_others();
 }
 
@@ -119,7 +121,9 @@ json json_from(const WorldConfig& config) {
       {"codec", codec},
       {"tokenizer", {{"length", config.text_length},
         {"lower_case", config.lower_case},
-        {"clean_instructions", config.clean_instructions}}},
+        {"clean_instructions", config.clean_instructions},
+        {"truncate", config.truncate},
+        {"empty_prompts", config.empty_prompts}}},
       {"transformer", wan_config_json(config.transformer)},
       {"text_encoder", umt5_config_json(config.text)},
       {"vae", config.vae},

@@ -10,7 +10,6 @@
 #include <action_images/core/version.hpp>
 #include <action_images/tensor/array.hpp>
 #include <action_images/world/conditioning.hpp>
-#include <action_images/world/instruction.hpp>
 #include <action_images/world/pictures.hpp>
 #include <action_images/world/sampling.hpp>
 
@@ -52,6 +51,7 @@ Generation::Generation(const WorldModel& model, const std::vector<VideoFrames>& 
   const at::NoGradGuard no_gradients;
   Stopwatch watch;
   check_options(views);
+  encode_prompt();
   pictures_ = fitted_pictures(views, rig, rig_.height(), rig_.width());
   encode(views);
   timings_["encode"] = watch.lap();
@@ -69,7 +69,7 @@ void Generation::check_options(const std::vector<VideoFrames>& views) {
   options_.shift = options_.shift.value_or(config_.shift);
   check(std::isfinite(*options_.shift) && *options_.shift > 0, where, "shift", "a positive number", *options_.shift);
   options_.negative_prompt = options_.negative_prompt.value_or(config_.negative_prompt);
-  const bool follows_text = options_.task == Task::i2va || options_.task == Task::i2v;
+  const bool follows_text = !config_.empty_prompts && (options_.task == Task::i2va || options_.task == Task::i2v);
   check(!follows_text || prompt_.find_first_not_of(" \t\r\n") != std::string::npos, where, "prompt", "an instruction",
         "an empty text");
   check(options_.task == Task::a2v || options_.actions.empty(), where, "actions",
@@ -98,8 +98,13 @@ std::int64_t Generation::resolve_frames(const std::vector<VideoFrames>& views) c
   return frames;
 }
 
-TokenizedText Generation::tokenize(const std::string& text) const {
-  return model_.tokenizer().encode(config_.clean_instructions ? clean_instruction(text) : text, config_.text_length);
+void Generation::encode_prompt() {
+  const bool guided = *options_.guidance != 1.0;
+  std::vector<std::string> prompts{prompt_};
+  if (guided) prompts.push_back(*options_.negative_prompt);
+  const at::Tensor states = model_.encode_prompts(prompts);
+  inputs_.text = states.narrow(0, 0, 1);
+  if (guided) negative_text_ = states.narrow(0, 1, 1);
 }
 
 void Generation::encode(const std::vector<VideoFrames>& views) {
@@ -117,9 +122,6 @@ void Generation::encode(const std::vector<VideoFrames>& views) {
   if (!config_.transformer.image_stem.empty()) {
     inputs_.first_frames = normalized_from_pixels(pictures_.narrow(1, 0, 1)).select(2, 0).unsqueeze(0);
   }
-  const TokenizedText text = tokenize(prompt_);
-  inputs_.text_ids = text.ids;
-  inputs_.text_mask = text.mask;
 }
 
 void Generation::encode_known_actions() {
@@ -138,13 +140,13 @@ void Generation::encode_known_actions() {
 }
 
 at::Tensor Generation::sample() const {
-  SampleOptions options{.steps = options_.steps,
+  const SampleOptions options{.steps = options_.steps,
                         .shift = *options_.shift,
                         .guidance = *options_.guidance,
                         .negative = {},
+                        .negative_text = negative_text_,
                         .seed = options_.seed,
                         .progress = options_.progress};
-  if (options.guidance != 1.0) options.negative = tokenize(*options_.negative_prompt);
   return sample_latents(model_.network(), inputs_, options);
 }
 

@@ -22,7 +22,7 @@ class Generation {
   std::int64_t resolve_frames(const std::vector<VideoFrames>& views) const;
   void encode(const std::vector<VideoFrames>& views);
   void encode_known_actions();
-  TokenizedText tokenize(const std::string& text) const;
+  void encode_prompt();
   at::Tensor sample() const;
   void read_actions(Rollout& rollout) const;
   nlohmann::json settings() const;
@@ -35,6 +35,7 @@ class Generation {
   at::Tensor pictures_;   // uint8 [V, n, H, W, 3], n = 1 or T
   at::Tensor drawn_;      // uint8 [V, T, H, W, 3], the given action images of a2v
   WorldInputs inputs_;
+  at::Tensor negative_text_;  // states of the negative prompt, with guidance
   nlohmann::json timings_;
 };
 

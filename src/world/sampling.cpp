@@ -26,6 +26,7 @@ at::Tensor sample_latents(const WorldNetwork& network, const WorldInputs& inputs
     WorldInputs negative = inputs;
     negative.text_ids = options.negative.ids;
     negative.text_mask = options.negative.mask;
+    negative.text = options.negative_text;
     unconditional = denoiser_of(network, network.prepare(negative));
   }
   bool stopped = false;

@@ -53,6 +53,8 @@ struct WorldConfig {
   std::int64_t text_length = 512;  ///< tokens of a prompt, padded with zero rows
   bool lower_case = false;         ///< prompts are lower-cased before they are tokenised
   bool clean_instructions = false; ///< prompts go through clean_instruction() before they are tokenised
+  bool truncate = false;           ///< an over-long prompt is cut, as Wan does, instead of refused
+  bool empty_prompts = false;      ///< an empty prompt is no mistake: the model was trained with prompts left out
   nlohmann::json vae;              ///< {"kind": ..., ...}, see VideoVae
 
   /// Channels that `condition_channels` adds to latents of `latent_channels`.

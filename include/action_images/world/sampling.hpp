@@ -14,7 +14,8 @@ struct SampleOptions {
   int steps = 50;
   double shift = 5.0;
   double guidance = 1.0;         ///< 1: no guidance, one network evaluation a step
-  TokenizedText negative{};      ///< needed unless guidance is 1
+  TokenizedText negative{};      ///< needed unless guidance is 1, or:
+  at::Tensor negative_text{};    ///< states [1 or B, L, D] of the negative prompt, as WorldInputs::text
   std::uint64_t seed = 0;
   /// Called after each step with (steps done, steps); returning false stops by an Interrupted error.
   std::function<bool(int, int)> progress{};

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <action_images/nn/parameters.hpp>
+#include <action_images/vae/video_vae.hpp>
+#include <action_images/world/network.hpp>
+#include <action_images/world/prompt_encoder.hpp>
+
+namespace action_images {
+
+/// @throws FormatError that lists all tensors which are missing for a network of this config, too many or mis-shaped.
+template <typename Network, typename Config>
+void check_parameters(const Config& config, const TensorMap& tensors) {
+  Network(config, Parameters(at::kFloat, at::kMeta)).parameters().check_names(tensors);
+}
+
+/// A network that computes with the given tensors. @throws as check_parameters
+inline WorldNetwork make_network(const WorldConfig& config, TensorMap transformer) {
+  check_parameters<WanTransformer>(config.transformer, transformer);
+  return WorldNetwork(config, WanTransformer(config.transformer, Parameters(std::move(transformer))));
+}
+
+/// How a model's prompts are encoded.
+inline PromptEncoderOptions prompt_options(const WorldConfig& config) {
+  return {.length = config.text_length,
+          .tokenizer = {.lower_case = config.lower_case, .truncate = config.truncate},
+          .clean_instructions = config.clean_instructions};
+}
+
+/// @throws ValueError if the transformer's channels are not those that the VAE and the config give it.
+inline void check_fit(const WorldConfig& config, const VideoVae& vae) {
+  constexpr auto where = "world::WorldModel";
+  const WanConfig& transformer = config.transformer;
+  const std::int64_t channels = vae.channels(), cameras = transformer.camera_channels;
+  const std::int64_t expected = channels + config.condition_channel_count(channels);
+  check(transformer.in_dim == expected, where, "transformer.in_dim",
+        text_of(expected, " for latents of ", channels, " channels (models that take a picture are not run yet)"),
+        transformer.in_dim);
+  check(transformer.out_dim == channels, where, "transformer.out_dim", text_of(channels, ", the VAE's channels"),
+        transformer.out_dim);
+  check(cameras == 0 || cameras == 2 * channels, where, "transformer.camera_channels",
+        text_of(2 * channels, ", direction and moment of the VAE's channels"), cameras);
+  check(transformer.text_dim == config.text.dim, where, "transformer.text_dim",
+        text_of(config.text.dim, ", the text encoder's"), transformer.text_dim);
+}
+
+}  // namespace action_images
