@@ -43,6 +43,9 @@ class SafetensorsFile {
   /// and 1.
   at::Tensor tensor(const std::string& name) const;
 
+  /// The file in memory, for those who look after its pages.
+  const std::shared_ptr<MappedFile>& mapping() const { return mapping_; }
+
  private:
   struct Entry {
     at::ScalarType dtype;

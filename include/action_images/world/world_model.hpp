@@ -50,6 +50,9 @@ class WorldModel {
   /// Of tensors in memory, which are used as they are (float16 as float32).
   explicit WorldModel(const ModelFolder& model);
 
+  /// Of networks that are there. @throws ValueError if they do not fit each other.
+  WorldModel(WorldNetwork network, std::unique_ptr<VideoVae> vae, std::unique_ptr<PromptEncoder> prompts);
+
   /// Generates what the task asks for. Paper Sec. 3.3.
   ///
   /// The same seed gives the same bits on the same machine at the same number of torch's intra-op threads.
@@ -74,8 +77,6 @@ class WorldModel {
   const Tokenizer& tokenizer() const { return prompts_->tokenizer(); }
 
  private:
-  WorldModel(WorldNetwork network, std::unique_ptr<VideoVae> vae, std::unique_ptr<PromptEncoder> prompts);
-
   WorldNetwork network_;
   std::unique_ptr<VideoVae> vae_;
   std::unique_ptr<PromptEncoder> prompts_;
