@@ -36,8 +36,8 @@ double spread(const at::Tensor& parameter, Init init) {
 
 bool is_random(Init init) { return init != Init::zeros && init != Init::ones && init != Init::identity; }
 
-at::Tensor constant(at::IntArrayRef shape, Init init, const at::TensorOptions& options) {
-  if (options.device().is_meta()) return at::empty(shape, options);
+at::Tensor constant(at::IntArrayRef shape, Init init, at::ScalarType dtype) {
+  const auto options = at::TensorOptions(dtype);
   if (init == Init::ones) return at::ones(shape, options);
   if (init != Init::identity) return at::zeros(shape, options);
   check_shape(shape.size() == 2 && shape[0] == shape[1], "nn::Parameters::declare", "shape", "a square matrix", shape);
@@ -45,7 +45,7 @@ at::Tensor constant(at::IntArrayRef shape, Init init, const at::TensorOptions& o
 }
 
 at::Tensor fresh(const at::Tensor& parameter, Init init, const at::Generator& generator) {
-  if (!is_random(init)) return constant(parameter.sizes(), init, at::TensorOptions(at::kFloat));
+  if (!is_random(init)) return constant(parameter.sizes(), init, at::kFloat);
   const double range = spread(parameter, init);
   at::Tensor values = at::empty(parameter.sizes(), at::kFloat);
   return init == Init::xavier ? values.uniform_(-range, range, generator) : values.normal_(0.0, range, generator);
@@ -68,7 +68,7 @@ void list(std::ostringstream& text, const char* title, const std::vector<std::st
 at::Tensor Parameters::declare(const std::string& name, at::IntArrayRef shape, Init init) {
   const auto same_name = [&](const auto& entry) { return entry.first == name; };
   check(std::none_of(named_.begin(), named_.end(), same_name), "nn::Parameters::declare", "name", "a new name", name);
-  named_.emplace_back(name, existing_ ? adopt(name, shape) : constant(shape, init, at::TensorOptions(dtype_).device(device_)));
+  named_.emplace_back(name, existing_ ? adopt(name, shape) : constant(shape, init, dtype_));
   inits_.push_back(init);
   return named_.back().second;
 }
@@ -94,7 +94,7 @@ TensorMap Parameters::state() const {
   return state;
 }
 
-void Parameters::check_names(const TensorMap& tensors) const {
+void Parameters::load(const TensorMap& tensors) {
   std::vector<std::string> missing, unexpected, misshaped;
   TensorMap left = tensors;
   for (const auto& [name, parameter] : named_) {
@@ -117,10 +117,6 @@ void Parameters::check_names(const TensorMap& tensors) const {
   list(faults, "mis-shaped", misshaped);
   check<FormatError>(faults.str().empty(), "nn::Parameters::load", "tensors", "the network's names and shapes",
                      faults.str());
-}
-
-void Parameters::load(const TensorMap& tensors) {
-  check_names(tensors);
   for (auto& [name, parameter] : named_) parameter.detach().copy_(tensors.at(name).detach());
 }
 

@@ -98,8 +98,8 @@ std::int64_t VideoVae::frames(std::int64_t latent_frames) const {
 std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config) { return make(config, Parameters()); }
 
 std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config, const TensorMap& tensors) {
-  make(config, Parameters(at::kFloat, at::kMeta))->parameters().check_names(tensors);
-  return make(config, Parameters(config["kind"] == "wan" ? with_kernels_laid_out(tensors) : tensors));
+  const bool kernels = config.is_object() && config.value("kind", nlohmann::json()) == "wan";
+  return make(config, Parameters(kernels ? with_kernels_laid_out(tensors) : tensors));
 }
 
 }  // namespace action_images

@@ -75,10 +75,6 @@ WorldConfig with_changes(const nlohmann::json& config, const nlohmann::json& cha
   return world_config_from_json(merged);
 }
 
-TensorMap text_tensors(const PartWeights& weights, const Placement& placement) {
-  return umt5_tensors(weights.placed(placement));
-}
-
 // A VAE's tensors under the published names.
 TensorMap vae_tensors(TensorMap tensors) {
   TensorMap named;
@@ -111,7 +107,7 @@ class Loading {
       config = published_config(tensors, vae_weights);
       tensors = with_camera_layers(std::move(tensors), config.transformer, options_.notice);
     }
-    auto network = make_network(config, std::move(tensors));
+    WorldNetwork network(config, make_over<WanTransformer>(config.transformer, std::move(tensors)));
     return {std::move(network), placed_vae(config, vae_weights), prompts(config)};
   }
 
@@ -145,7 +141,7 @@ class Loading {
 
   std::unique_ptr<PromptEncoder> prompts(const WorldConfig& config) const {
     const PartWeights weights = text_weights();
-    check_parameters<UMT5Encoder>(config.text, umt5_tensors(weights.tensors()));
+    make_over<UMT5Encoder>(config.text, umt5_tensors(weights.tensors()));  // says now what is wrong with them
     Placement placement = placement_of(options_, "text encoder", options_.text_dtype, options_.text_device);
     placement.progress = {};  // it is loaded later, when the caller no longer listens
     const at::ScalarType dtype = placement.dtype.value_or(weights.common_dtype());
@@ -156,7 +152,7 @@ class Loading {
     const auto load = [files = files_, text = config.text, placement] {
       const PartWeights mapped(files.packed() ? files.transformer : files.text_encoder,
                                files.packed() ? "text_encoder." : "");
-      return UMT5Encoder(text, Parameters(text_tensors(mapped, placement)));
+      return make_over<UMT5Encoder>(text, umt5_tensors(mapped.placed(placement)));
     };
     return std::make_unique<PromptEncoder>(files_.tokenizer, load, std::move(how));
   }

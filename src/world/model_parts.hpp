@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
+
 #include <action_images/nn/parameters.hpp>
 #include <action_images/vae/video_vae.hpp>
 #include <action_images/world/network.hpp>
@@ -8,16 +10,11 @@
 
 namespace action_images {
 
+/// A network that computes with the given tensors.
 /// @throws FormatError that lists all tensors which are missing for a network of this config, too many or mis-shaped.
 template <typename Network, typename Config>
-void check_parameters(const Config& config, const TensorMap& tensors) {
-  Network(config, Parameters(at::kFloat, at::kMeta)).parameters().check_names(tensors);
-}
-
-/// A network that computes with the given tensors. @throws as check_parameters
-inline WorldNetwork make_network(const WorldConfig& config, TensorMap transformer) {
-  check_parameters<WanTransformer>(config.transformer, transformer);
-  return WorldNetwork(config, WanTransformer(config.transformer, Parameters(std::move(transformer))));
+Network make_over(const Config& config, TensorMap tensors) {
+  return Network(config, Parameters(std::move(tensors)));
 }
 
 /// How a model's prompts are encoded.

@@ -22,15 +22,15 @@ TensorMap computable(const TensorMap& tensors, std::string_view prefix) {
 
 std::unique_ptr<PromptEncoder> prompts_of(const ModelFolder& model) {
   const TensorMap tensors = computable(model.tensors, "text_encoder.");
-  check_parameters<UMT5Encoder>(model.config.text, tensors);
-  const auto load = [config = model.config.text, tensors] { return UMT5Encoder(config, Parameters(tensors)); };
+  const auto load = [config = model.config.text, tensors] { return make_over<UMT5Encoder>(config, tensors); };
+  load();  // says now what is wrong with them
   return std::make_unique<PromptEncoder>(model.tokenizer, load, prompt_options(model.config));
 }
 
 }  // namespace
 
 WorldModel::WorldModel(const ModelFolder& model)
-    : WorldModel(make_network(model.config, computable(model.tensors, "transformer.")),
+    : WorldModel({model.config, make_over<WanTransformer>(model.config.transformer, computable(model.tensors, "transformer."))},
                  make_video_vae(model.config.vae, computable(model.tensors, "vae.")), prompts_of(model)) {}
 
 WorldModel::WorldModel(WorldNetwork network, std::unique_ptr<VideoVae> vae, std::unique_ptr<PromptEncoder> prompts)

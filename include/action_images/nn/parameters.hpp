@@ -33,10 +33,8 @@ class Parameters {
  public:
   using Named = std::vector<std::pair<std::string, at::Tensor>>;
 
-  /// Parameters of its own, in this dtype. On the device "meta" they have shapes but no memory, which is enough to
-  /// check() tensors against a network.
-  explicit Parameters(at::ScalarType dtype = at::kFloat, at::Device device = at::kCPU)
-      : dtype_(dtype), device_(device) {}
+  /// Parameters of its own, in this dtype.
+  explicit Parameters(at::ScalarType dtype = at::kFloat) : dtype_(dtype) {}
 
   /// Parameters over tensors that somebody else owns: declare() looks them up, without a copy and with their autograd
   /// history. A mapped checkpoint can so be used as it lies, and a Python module can own the weights.
@@ -61,9 +59,6 @@ class Parameters {
   /// Detached views of all parameters: they share memory with them.
   TensorMap state() const;
 
-  /// @throws FormatError that lists all missing, unexpected and mis-shaped names together.
-  void check_names(const TensorMap& tensors) const;
-
   /// Copies tensors into the parameters, cast to the parameters' dtype and device.
   /// @throws FormatError that lists all missing, unexpected and mis-shaped names together; nothing is copied then.
   void load(const TensorMap& tensors);
@@ -85,7 +80,6 @@ class Parameters {
   at::Tensor adopt(const std::string& name, at::IntArrayRef shape) const;
 
   at::ScalarType dtype_ = at::kFloat;
-  at::Device device_ = at::kCPU;
   std::optional<TensorMap> existing_;
   Named named_;
   std::vector<Init> inits_;
