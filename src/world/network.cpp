@@ -9,6 +9,24 @@
 #include <action_images/tensor/prefix.hpp>
 
 namespace action_images {
+namespace {
+
+// The camera latents of every packed latent frame, [B, T, 2C, h, w].
+at::Tensor cameras_of(const WorldInputs& inputs) {
+  const at::Tensor camera = inputs.camera.dim() == 5 ? inputs.camera.unsqueeze(2) : inputs.camera;
+  const at::Tensor& video = inputs.video;
+  check_shape(camera.dim() == 6 && camera.size(1) == video.size(1) && (camera.size(2) == 1 || camera.size(2) == video.size(3)),
+              "world::WorldNetwork::prepare", "camera",
+              text_of("(B, ", video.size(1), ", 1 or ", video.size(3), ", 2 C, h, w)"), inputs.camera.sizes());
+  const bool still = camera.size(2) == 1;
+  std::vector<at::Tensor> cameras;
+  for (const auto& [view, stream, frame] : inputs.packing.frames()) {
+    cameras.push_back(camera.select(1, view).select(1, still ? 0 : frame));
+  }
+  return at::stack(cameras, 1);
+}
+
+}  // namespace
 
 WorldNetwork::WorldNetwork(const WorldConfig& config)
     : config_(config), transformer_(config.transformer), text_encoder_(config.text) {}
@@ -108,9 +126,7 @@ WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
   WanInputs wan;
   wan.text = encode_text(inputs);
   if (inputs.camera.defined()) {
-    std::vector<at::Tensor> cameras;
-    for (const auto& packed : packing.frames()) cameras.push_back(inputs.camera.select(1, packed.view));
-    wan.camera = at::stack(cameras, 1);
+    wan.camera = cameras_of(inputs);
   }
   if (inputs.first_frames.defined()) {
     std::vector<at::Tensor> pictures;

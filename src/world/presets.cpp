@@ -21,6 +21,7 @@ WorldConfig released_world_config(const WanConfig& transformer, const UMT5Config
   WorldConfig config;
   config.name = world_preset_of(transformer);
   config.codec.convention = Convention::release;
+  config.camera_axes = RayAxes::mirrored;
   config.truncate = true;
   config.empty_prompts = true;
   config.transformer = transformer;

@@ -19,7 +19,9 @@ struct WorldInputs {
   bool first_action_known = true;
   at::Tensor video{};         ///< latents [B, V, C, T_l, h, w]
   at::Tensor action{};        ///< latents [B, V, C, T_l, h, w]; undefined if the packing has no actions
-  at::Tensor camera{};        ///< Pluecker latents [B, V, 2C, h, w], or undefined
+  /// Pluecker latents [B, V, T_l, 2C, h, w], or undefined; [B, V, 1, 2C, h, w] and [B, V, 2C, h, w] are the same in
+  /// every latent frame.
+  at::Tensor camera{};
   at::Tensor first_frames{};  ///< pixels [B, V, 3, H, W] in [-1, 1], or undefined
   at::Tensor text_ids{};      ///< int64 [B, L], for the network's own text encoder
   at::Tensor text_mask{};     ///< bool or int64 [B, L], non-zero for tokens
