@@ -382,10 +382,21 @@ class GenerateOptions:
     def set_tile_size(self, size: tuple[int, int]) -> None: ...
     def set_tile_stride(self, stride: tuple[int, int]) -> None: ...
 
+class PromptEncoder:
+    """The text encoder and tokenizer of a world model alone; see action_images.model.PromptEncoder."""
+
+    def __init__(self, model: _Path, **options: Any) -> None:
+        """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero."""
+
 class WorldModel:
     """A loaded world model: arrays in, a dict of arrays out; see action_images.model.WorldModel."""
 
-    def __init__(self, folder: _Path) -> None: ...
+    def __init__(self, model: _Path, **options: Any) -> None:
+        """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
+    def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero."""
     @property
     def config(self) -> str:
         """The model's config.json as text"""
@@ -490,6 +501,15 @@ def velocity_from_sample(sample: Tensor, latents: Tensor, sigma: float) -> Tenso
 
 def wan_negative_prompt() -> str:
     """The negative prompt that Wan's public pipelines take by default: a Chinese list of flaws."""
+
+def world_preset(name: str) -> _Config:
+    """The config of a published world model as a dict, as WorldModel.config has it: "action-images-5b" and others.
+
+    Raises ValueError, listing the names, if there is none of that name.
+    """
+
+def world_preset_names() -> list[str]:
+    """Names of world_preset()."""
 
 def write_image(path: _Path, image: NDArray[np.uint8]) -> None:
     """Writes (H, W, 3) uint8 as PNG; the file appears complete or not at all."""

@@ -79,7 +79,7 @@ def test_view_actions_are_in_pixels_of_the_generated_pictures(here, command_line
     ]
     result = command_line(*arguments("--task_type", "i2va", "--num_samples", 1, "--output", "out", *flags))
     assert result.code == 0, result.err
-    expected = by_hand(42, task="i2va", view_actions=views[:, None], pixels_of="model")
+    expected = by_hand(42, task="i2va", view_actions=views[:, None], view_actions_of="model")
     actions = np.loadtxt(here / "out/sample_0/trajectory.csv", delimiter=",", skiprows=1)[:, :7]
     assert np.allclose(actions, expected.actions, atol=1e-9, equal_nan=True)
 

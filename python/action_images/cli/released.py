@@ -215,7 +215,7 @@ def generated(model, rig, given, views, frames: int, index: int, arguments: Name
     from ..progress import progress_bar
 
     labelled = arguments.task_type == "v2a"
-    options = {"view_actions": views, "pixels_of": "model"} if views is not None else {}
+    options = {"view_actions": views, "view_actions_of": "model"} if views is not None else {}
     if arguments.dynamic_cache_schedule:
         options["step_cache"] = "cosine"
     if arguments.tiled:
