@@ -22,7 +22,7 @@ def embedded_models() -> list[str]:
     return sorted(path.parent.name for path in MODELS.glob("*/config.json"))
 
 
-def model_path(name: str | os.PathLike, where: str, checkpoints: str | os.PathLike) -> Path:
+def model_path(name: str | os.PathLike, where: str, checkpoints: str | os.PathLike = "checkpoints") -> Path:
     """Where a model lies: one that came with the package, a file or folder, or one of the Hub, which is downloaded."""
     if os.fspath(name) in ("embedded", *embedded_models()):
         return MODELS / name

@@ -128,8 +128,6 @@ class Rollout:
     """(T,), 0..1; 0: could not be decoded, the action is interpolated (or NaN)"""
     rig: Rig
     """The cameras of the generated pictures"""
-    latents: torch.Tensor
-    """(C, T_l, h, w) float32: what was sampled and given, one latent frame after another as the network sees them"""
     prompt: str
     task: str
     settings: dict[str, Any]
@@ -137,6 +135,8 @@ class Rollout:
     and `steps_reused`, of which the last are steps that a lossy `step_cache` spared"""
     timings: dict[str, float]
     """Seconds of each stage"""
+    latents: torch.Tensor | None = None
+    """(C, T_l, h, w) float32: what was sampled and given, one latent frame after another as the network sees them"""
 
     def save(self, folder: str | os.PathLike, *, goal: Any = None, blocks: Sequence[Mapping] = ()) -> list[str]:
         """Writes mp4s, trajectory.csv, rollout.json, contact_sheet.png and report.html into `folder`, all or none.

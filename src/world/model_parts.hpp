@@ -24,10 +24,15 @@ inline PromptEncoderOptions prompt_options(const WorldConfig& config) {
           .clean_instructions = config.clean_instructions};
 }
 
-/// @throws ValueError if the transformer's channels are not those that the VAE and the config give it.
+/// @throws ValueError if the transformer's channels are not those that the VAE and the config give it, or the pictures
+///         are no whole number of tokens.
 inline void check_fit(const WorldConfig& config, const VideoVae& vae) {
   constexpr auto where = "world::WorldModel";
   const WanConfig& transformer = config.transformer;
+  const std::int64_t rows = vae.spatial_stride() * transformer.patch_size[1];
+  const std::int64_t columns = vae.spatial_stride() * transformer.patch_size[2];
+  check(config.height % rows == 0 && config.width % columns == 0, where, "height, width",
+        text_of("multiples of ", rows, ", ", columns, " px"), text_of(config.height, ", ", config.width));
   const std::int64_t channels = vae.channels(), cameras = transformer.camera_channels;
   const std::int64_t expected = channels + config.condition_channel_count(channels);
   check(transformer.in_dim == expected, where, "transformer.in_dim",

@@ -167,10 +167,11 @@ def loaded(arguments: Namespace, prompts: Path):
     """The world model; the prompts are encoded before it is in memory and the text encoder is gone by then."""
     import torch
 
+    from .._loading import model_path
     from ..model import PromptEncoder, WorldModel
     from ..progress import progress_bar
 
-    path = arguments.ckpt_path or Path("checkpoints") / arguments.model_id
+    path = model_path(arguments.ckpt_path or Path("checkpoints") / arguments.model_id, WHERE)
     options = {
         "base": arguments.base,
         "model_id": arguments.model_id,
