@@ -41,7 +41,7 @@ def download(
 
     A folder that an earlier download completed is used as it is, without the network; with a `revision` (a branch, tag
     or commit) the Hub is asked again. Raises ValueError if `repo_id` is not "owner/name", ImportError that says what to
-    do if huggingface_hub is not installed, and FileNotFoundError if the Hub cannot be reached or has no such repository.
+    do if huggingface_hub is not installed, and FileNotFoundError if the Hub cannot be reached or has no such model.
     """
     if not HUB_ID.fullmatch(repo_id):
         raise ValueError(f'[{WHERE}] repo_id: expected "owner/name", got "{repo_id}"')

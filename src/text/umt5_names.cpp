@@ -62,11 +62,11 @@ TensorMap umt5_tensors(const TensorMap& tensors) {
 }
 
 UMT5Config umt5_config_from_tensors(const TensorMap& tensors) {
+  constexpr auto where = "text::umt5_config_from_tensors";
   const auto sizes = [&](const std::string& name) {
     const auto found = tensors.find(name);
-    check<FormatError>(found != tensors.end(), "text::umt5_config_from_tensors", name, "a matrix", "no tensor of that name");
-    check<FormatError>(found->second.dim() == 2, "text::umt5_config_from_tensors", name, "a matrix",
-                       shape_text(found->second.sizes()));
+    check<FormatError>(found != tensors.end(), where, name, "a matrix", "no tensor of that name");
+    check<FormatError>(found->second.dim() == 2, where, name, "a matrix", shape_text(found->second.sizes()));
     return found->second.sizes();
   };
   UMT5Config config;
@@ -75,7 +75,8 @@ UMT5Config umt5_config_from_tensors(const TensorMap& tensors) {
   config.dim_attn = sizes("blocks.0.attn.q.weight")[0];
   config.dim_ffn = sizes("blocks.0.ffn.fc1.weight")[0];
   config.shared_pos = tensors.count("pos_embedding.embedding.weight") > 0;
-  const auto table = sizes(config.shared_pos ? "pos_embedding.embedding.weight" : "blocks.0.pos_embedding.embedding.weight");
+  const std::string owner = config.shared_pos ? "" : "blocks.0.";
+  const auto table = sizes(owner + "pos_embedding.embedding.weight");
   config.num_buckets = table[0];
   config.num_heads = table[1];
   config.num_layers = 0;

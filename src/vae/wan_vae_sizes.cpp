@@ -13,7 +13,8 @@ constexpr auto where = "vae::wan_vae_config_from_tensors";
 
 at::IntArrayRef sizes_of(const TensorMap& tensors, const std::string& name, std::int64_t axes) {
   const auto found = tensors.find(name);
-  check<FormatError>(found != tensors.end(), where, name, text_of("a tensor of ", axes, " axes"), "no tensor of that name");
+  check<FormatError>(found != tensors.end(), where, name, text_of("a tensor of ", axes, " axes"),
+                     "no tensor of that name");
   check<FormatError>(found->second.dim() == axes, where, name, text_of("a tensor of ", axes, " axes"),
                      shape_text(found->second.sizes()));
   return found->second.sizes();
@@ -49,7 +50,8 @@ Stages nested_stages(const TensorMap& tensors) {
   Stages stages;
   for (std::int64_t stage = 0;; ++stage) {
     std::int64_t layer = 0;
-    while (add_layer(stages, tensors, text_of("encoder.downsamples.", stage, ".downsamples.", layer, '.'), layer == 0)) ++layer;
+    while (add_layer(stages, tensors, text_of("encoder.downsamples.", stage, ".downsamples.", layer, '.'), layer == 0))
+      ++layer;
     if (layer == 0) return stages;
   }
 }

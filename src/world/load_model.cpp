@@ -30,7 +30,8 @@ Placement placement_of(const ModelOptions& options, std::string_view part, std::
 }
 
 nlohmann::json read_json(const fs::path& path) {
-  auto json = nlohmann::json::parse(read_file(path, 1 << 20, "world::WorldModel::load"), nullptr, /*allow_exceptions=*/false);
+  auto json =
+      nlohmann::json::parse(read_file(path, 1 << 20, "world::WorldModel::load"), nullptr, /*allow_exceptions=*/false);
   check<FormatError>(json.is_object(), "world::WorldModel::load", path.string(), "a JSON object", "something else");
   return json;
 }
@@ -120,7 +121,8 @@ class Loading {
 
  private:
   PartWeights text_weights() const {
-    return PartWeights(files_.packed() ? files_.transformer : files_.text_encoder, files_.packed() ? "text_encoder." : "");
+    return PartWeights(files_.packed() ? files_.transformer : files_.text_encoder,
+                       files_.packed() ? "text_encoder." : "");
   }
 
   UMT5Config text_config() const { return umt5_config_from_tensors(umt5_tensors(text_weights().tensors())); }

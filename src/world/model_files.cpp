@@ -42,7 +42,8 @@ Paths weights_among(const Paths& found, std::vector<std::string>& missing) {
   std::map<std::string, Paths> sets;  // by the name without its number
   for (const fs::path& path : found) {
     const std::string name = path.string();
-    if (std::regex_match(name, match, shard)) sets[match[1].str() + '\n' + match[3].str() + match[4].str()].push_back(path);
+    if (std::regex_match(name, match, shard))
+      sets[match[1].str() + '\n' + match[3].str() + match[4].str()].push_back(path);
   }
   check<FormatError>(sets.size() <= 1 && (!sets.empty() || found.size() <= 1), where, "weights",
                      "one file, or the shards of one", listed(found));
@@ -68,17 +69,22 @@ struct Part {
   const char* diffusers;
 };
 
-constexpr Part transformer_part{"transformer", "model.safetensors with config.json, diffusion_pytorch_model*.safetensors or a .ckpt", "",
-                                R"(diffusion_pytorch_model.*\.safetensors)", "transformer",
+constexpr Part transformer_part{"transformer",
+                                "model.safetensors with config.json, diffusion_pytorch_model*.safetensors, .ckpt",
+                                "",
+                                R"(diffusion_pytorch_model.*\.safetensors)",
+                                "transformer",
                                 R"(diffusion_pytorch_model.*\.safetensors)"};
-constexpr Part text_part{"text encoder", "models_t5_umt5-xxl-enc-bf16.pth", "", R"(models_t5_umt5-xxl-enc.*\.(pth|safetensors))",
-                         "text_encoder", R"(model.*\.safetensors)"};
-constexpr Part vae_part{"VAE", "Wan2.2_VAE.pth or Wan2.1_VAE.pth", "", R"(Wan.*_VAE\.(pth|safetensors))", "vae",
-                        R"(diffusion_pytorch_model.*\.safetensors)"};
-constexpr Part tokenizer_part{"tokenizer", "google/umt5-xxl/spiece.model", "google/umt5-xxl", R"(spiece\.model)", "tokenizer",
-                              R"(spiece\.model)"};
-constexpr Part image_part{"image encoder", "models_clip_*.pth", "", R"(models_clip.*\.(pth|safetensors))", "image_encoder",
-                          R"(model.*\.safetensors)"};
+constexpr Part text_part{
+    "text encoder", "models_t5_umt5-xxl-enc-bf16.pth", "", R"(models_t5_umt5-xxl-enc.*\.(pth|safetensors))",
+    "text_encoder", R"(model.*\.safetensors)"};
+constexpr Part vae_part{"VAE", "Wan2.2_VAE.pth or Wan2.1_VAE.pth",         "", R"(Wan.*_VAE\.(pth|safetensors))",
+                        "vae", R"(diffusion_pytorch_model.*\.safetensors)"};
+constexpr Part tokenizer_part{"tokenizer",       "google/umt5-xxl/spiece.model",
+                              "google/umt5-xxl", R"(spiece\.model)",
+                              "tokenizer",       R"(spiece\.model)"};
+constexpr Part image_part{"image encoder", "models_clip_*.pth",      "", R"(models_clip.*\.(pth|safetensors))",
+                          "image_encoder", R"(model.*\.safetensors)"};
 
 class Search {
  public:
@@ -88,7 +94,8 @@ class Search {
   Paths find(const Part& part, bool needed = true, std::size_t count = 3) {
     for (std::size_t i = 0; i < std::min(count, folders_.size()); ++i) {
       const fs::path& folder = folders_[i];
-      for (const auto& [below, pattern] : {std::pair{part.wan_folder, part.wan}, {part.diffusers_folder, part.diffusers}}) {
+      for (const auto& [below, pattern] :
+           {std::pair{part.wan_folder, part.wan}, {part.diffusers_folder, part.diffusers}}) {
         const Paths found = matching(*below == '\0' ? folder : folder / below, pattern);
         if (!found.empty()) return weights_among(found, missing_);
       }

@@ -36,7 +36,8 @@ at::ScalarType PartWeights::common_dtype() const {
     if (tensor.is_floating_point()) bytes[tensor.scalar_type()] += tensor.nbytes();
   }
   if (bytes.empty()) return at::kFloat;
-  const auto largest = std::max_element(bytes.begin(), bytes.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  const auto largest =
+      std::max_element(bytes.begin(), bytes.end(), [](auto& a, auto& b) { return a.second < b.second; });
   return largest->first == at::kHalf ? at::kFloat : largest->first;
 }
 

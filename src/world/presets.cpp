@@ -33,8 +33,8 @@ WorldConfig released_world_config(const WanConfig& transformer, const UMT5Config
 WorldConfig world_preset(std::string_view name) {
   bool known = false;
   for (const std::string_view preset : names) known = known || name == preset;
-  check(known, "world::world_preset", "name",
-        "action-images-5b, wan2.2-ti2v-5b, wan2.1-t2v-1.3b or wan2.1-t2v-14b", text_of('"', name, '"'));
+  check(known, "world::world_preset", "name", "action-images-5b, wan2.2-ti2v-5b, wan2.1-t2v-1.3b or wan2.1-t2v-14b",
+        text_of('"', name, '"'));
   const WanConfig transformer = with_cameras(name);
   const char* version = transformer.out_dim == 48 ? "2.2" : "2.1";
   WorldConfig config = released_world_config(transformer, UMT5Config(), {{"kind", "wan"}, {"version", version}});

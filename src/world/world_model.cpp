@@ -30,7 +30,8 @@ std::unique_ptr<PromptEncoder> prompts_of(const ModelFolder& model) {
 }  // namespace
 
 WorldModel::WorldModel(const ModelFolder& model)
-    : WorldModel({model.config, make_over<WanTransformer>(model.config.transformer, computable(model.tensors, "transformer."))},
+    : WorldModel({model.config,
+                  make_over<WanTransformer>(model.config.transformer, computable(model.tensors, "transformer."))},
                  make_video_vae(model.config.vae, computable(model.tensors, "vae.")), prompts_of(model)) {}
 
 WorldModel::WorldModel(WorldNetwork network, std::unique_ptr<VideoVae> vae, std::unique_ptr<PromptEncoder> prompts)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""action-images-5b at its full size: 10 GB of random bfloat16 weights in shards, mapped, and one denoising step on them.
+"""action-images-5b at full size: 10 GB of random bfloat16 weights in shards, mapped, and one denoising step on them.
 
 Needs 14 GB of disk and about as much memory; run by `pytest -m slow`.
 """
@@ -33,7 +33,8 @@ def transformer_shapes():
     one = {name: tuple(value.shape) for name, value in _model.WanTransformer(config).state_dict().items()}
     shapes = {name: shape for name, shape in one.items() if not name.startswith("blocks.")}
     for layer in range(30):
-        shapes |= {name.replace("blocks.0.", f"blocks.{layer}."): s for name, s in one.items() if name.startswith("blocks.")}
+        block = f"blocks.{layer}."
+        shapes |= {name.replace("blocks.0.", block): s for name, s in one.items() if name.startswith("blocks.")}
     return shapes
 
 
@@ -66,9 +67,10 @@ def write_model(folder):
         write_shard(folder / f"diffusion_pytorch_model-{shard + 1:05d}-of-{SHARDS:05d}.safetensors", part)
     (folder / "google/umt5-xxl").mkdir(parents=True)
     shutil.copy(tiny_release.TOKENIZER, folder / "google/umt5-xxl/spiece.model")
-    text = {"vocab": 160, "dim": 4096, "dim_attn": 64, "dim_ffn": 64, "num_heads": 2, "num_layers": 1, "num_buckets": 32}
+    text = {**tiny_release.TEXT, "dim": 4096}
     vae = {"version": "2.2", "dim": 16, "dec_dim": 16, "z_dim": 48, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
-    for name, network in (("models_t5_umt5-xxl-enc-bf16.pth", _model.UMT5Encoder(text)), ("Wan2.2_VAE.pth", _model.WanVAE(vae))):
+    networks = {"models_t5_umt5-xxl-enc-bf16.pth": _model.UMT5Encoder(text), "Wan2.2_VAE.pth": _model.WanVAE(vae)}
+    for name, network in networks.items():
         torch.save(tiny_release.random_state(network, seed=1), folder / name)
     return whole
 

@@ -301,9 +301,8 @@ def test_weights_stored_in_float16_are_computed_in_float32(tiny_model, tmp_path)
     full = tmp_path / "full"
     shutil.copytree(tiny_model, full)
     save_tensors(full / "model.safetensors", {name: value.float() for name, value in tensors.items()})
-    videos = [
-        WorldModel.load(path).generate(tiny_world.pictures(), PROMPT, rig=tiny_world.rig()).video for path in (folder, full)
-    ]
+    models = [WorldModel.load(path) for path in (folder, full)]
+    videos = [model.generate(tiny_world.pictures(), PROMPT, rig=tiny_world.rig()).video for model in models]
     assert np.array_equal(*videos)
 
 

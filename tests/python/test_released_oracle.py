@@ -25,10 +25,9 @@ class CameraAttention(torch.nn.Module):
     def __init__(self, attention, state, prefix, dim):
         super().__init__()
         self.attention = attention
-        channels = tiny_release.TRANSFORMER["camera_pool"]
-        self.encoder = torch.nn.Sequential(
-            torch.nn.AdaptiveAvgPool3d(tuple(channels)), torch.nn.Flatten(2), torch.nn.Linear(int(np.prod(channels)), dim)
-        )
+        pool = tuple(tiny_release.TRANSFORMER["camera_pool"])
+        linear = torch.nn.Linear(int(np.prod(pool)), dim)
+        self.encoder = torch.nn.Sequential(torch.nn.AdaptiveAvgPool3d(pool), torch.nn.Flatten(2), linear)
         self.projector = torch.nn.Linear(dim, dim)
         for layer, name in ((self.encoder[2], "cam_encoder.2"), (self.projector, "projector")):
             layer.weight.data, layer.bias.data = (state[f"{prefix}.{name}.{kind}"] for kind in ("weight", "bias"))
@@ -69,7 +68,7 @@ def pictures():
 
 
 def rays(cameras):
-    """Direction and moment / 3 (6, H, W) of every camera, in the frame of the first, as the release's training has them.
+    """Direction and moment / 3 (6, H, W) of every camera, in the frame of the first, as in the release's training.
 
     Its cameras have negative focal lengths: x and y of a camera's axes are the other way round.
     """
@@ -117,8 +116,9 @@ def released_latents(networks, task):
         of_view = [vae.encode(video[view : view + 1]), *([action] if task == "i2va" else [])]
         segments += of_view
         cameras += [camera] * len(of_view)
-    latents, given = torch.cat(segments, 2), torch.zeros(1, 1, len(segments) * segments[0].shape[2], 1, 1, dtype=torch.bool)
-    given[:, :, :: segments[0].shape[2]] = True
+    latents, length = torch.cat(segments, 2), segments[0].shape[2]
+    given = torch.zeros(1, 1, len(segments) * length, 1, 1, dtype=torch.bool)
+    given[:, :, ::length] = True
     for block in dit.blocks:
         block.self_attn.camera = torch.cat(cameras, 2).transpose(1, 2)
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(SEED))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The released checkpoint and Wan's weights in small: the same files and names, with random weights of a few hundred kB."""
+"""The released checkpoint and Wan's weights in small: the same files and names, with few and random weights."""
 
 import json
 import pathlib
@@ -17,7 +17,8 @@ TOKENIZER = pathlib.Path(__file__).parents[2] / "python/action_images/models/emb
 TEXT = {"vocab": 160, "dim": 16, "dim_attn": 16, "dim_ffn": 24, "num_heads": 2, "num_layers": 2, "num_buckets": 8}
 VAE = {"version": "2.2", "dim": 8, "dec_dim": 12, "z_dim": 6, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 1}
 TRANSFORMER = {
-    "dim": 48, "in_dim": 6, "out_dim": 6, "ffn_dim": 64, "text_dim": 16, "freq_dim": 32, "num_heads": 2, "num_layers": 2,
+    "dim": 48, "in_dim": 6, "out_dim": 6, "ffn_dim": 64, "text_dim": 16, "freq_dim": 32, "num_heads": 2,
+    "num_layers": 2,
     "camera_channels": 12, "camera_pool": [48, 16, 16],
 }  # fmt: skip
 

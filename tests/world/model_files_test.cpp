@@ -50,7 +50,8 @@ TEST_CASE("a checkpoint's other parts come from the base, then from where the re
   folder.touch({"run/step9.ckpt", "base/Wan2.2_VAE.pth", "checkpoints/Wan-AI/Wan2.2-TI2V-5B/Wan2.2_VAE.pth",
                 "checkpoints/Wan-AI/Wan2.2-TI2V-5B/models_t5_umt5-xxl-enc-bf16.pth",
                 "checkpoints/Wan-AI/Wan2.2-TI2V-5B/google/umt5-xxl/spiece.model"});
-  ModelSource source{.model = folder.path / "run/step9.ckpt", .base = folder.path / "base",
+  ModelSource source{.model = folder.path / "run/step9.ckpt",
+                     .base = folder.path / "base",
                      .checkpoints = folder.path / "checkpoints"};
   const ModelFiles files = find_model_files(source);
   CHECK(files.transformer == ModelFiles::Paths{folder.path / "run/step9.ckpt"});
@@ -67,12 +68,14 @@ TEST_CASE("a checkpoint's other parts come from the base, then from where the re
 
 TEST_CASE("shards are found together, with or without an index, and missing ones are named") {
   const Folder folder;
-  folder.touch({"diffusion_pytorch_model-00001-of-00003.safetensors", "diffusion_pytorch_model-00003-of-00003.safetensors",
-                "Wan2.1_VAE.pth", umt5, "google/umt5-xxl/spiece.model", "models_clip_x.pth", "config.json"});
+  folder.touch({"diffusion_pytorch_model-00001-of-00003.safetensors",
+                "diffusion_pytorch_model-00003-of-00003.safetensors", "Wan2.1_VAE.pth", umt5,
+                "google/umt5-xxl/spiece.model", "models_clip_x.pth", "config.json"});
   const std::string text = refusal({.model = folder.path});
   CHECK(says(text, "diffusion_pytorch_model-00002-of-00003.safetensors"));
   CHECK_FALSE(says(text, "Wan2.1_VAE.pth"));
-  folder.touch({"diffusion_pytorch_model-00002-of-00003.safetensors", "diffusion_pytorch_model.safetensors.index.json"});
+  folder.touch(
+      {"diffusion_pytorch_model-00002-of-00003.safetensors", "diffusion_pytorch_model.safetensors.index.json"});
   const ModelFiles files = find_model_files({.model = folder.path});
   CHECK(files.transformer.size() == 3);
   CHECK(files.transformer_config == folder.path / "config.json");

@@ -11,7 +11,7 @@ namespace action_images {
 struct ModelSource {
   /// The transformer: a folder, or a single file of weights. A folder is one of ours (config.json, model.safetensors,
   /// tokenizer.model), one as Wan publishes it (diffusion_pytorch_model*.safetensors, models_t5_umt5-xxl-enc-bf16.pth,
-  /// Wan2.2_VAE.pth, google/umt5-xxl/spiece.model), one of diffusers (transformer/, text_encoder/, vae/, tokenizer/), or
+  /// Wan2.2_VAE.pth, google/umt5-xxl/spiece.model), one of diffusers (transformer/, vae/, ...), or
   /// one with a single .ckpt.
   std::filesystem::path model;
   /// A folder with the parts that `model` does not have; searched after it (or after the folder that the file is in).

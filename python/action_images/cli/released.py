@@ -131,7 +131,7 @@ def rounded_frames(frames: int) -> int:
 
 
 def view_actions(arguments: Namespace, frames: int):
-    """(2, 1, 7) or (2, frames, 7) numbers of both views, or None. The last row stands for frames that rounding added."""
+    """(2, 1, 7) or (2, frames, 7) numbers of the views, or None; the last row stands for frames that rounding added."""
     import numpy as np
 
     if arguments.view1_action is None or arguments.task_type == "i2v":

@@ -14,7 +14,7 @@ WHERE = "cli::generate"
 
 
 def given_pictures(paths: Sequence[str], task: str, frames: int) -> list:
-    """One picture a view, of an mp4 its first frame; for v2a one video (T, H, W, 3) a view, whose last frame is repeated.
+    """One picture a view, of an mp4 its first frame; for v2a a video (T, H, W, 3) each, its last frame repeated.
 
     Raises ValueError if a picture is given where v2a needs a video.
     """
@@ -38,7 +38,7 @@ def _video(path: str, frames: int) -> np.ndarray:
 
 
 def save_sample(output: Path, index: int, rollout, *, ply: bool) -> list[Path]:
-    """Writes video_<prompt>_<index>.mp4, with `ply` point_cloud_<prompt>_<index>.ply, and sample_<index>/ with the rollout.
+    """Writes video_<prompt>_<index>.mp4, sample_<index>/ with the rollout, and if `ply` point_cloud_<prompt>_<index>.ply.
 
     The video shows the views side by side: for each [video | action image | blend], or the video alone.
     """
@@ -83,7 +83,8 @@ def write_points(path: Path, points: np.ndarray, colours: np.ndarray) -> None:
     """Writes points (N, 3) [m] and their colours (N, 3) uint8 as a PLY file, which appears complete or not at all."""
     from ..presentation.files import replaced_file, write_durably
 
-    properties = [*(f"property float {axis}" for axis in "xyz"), *(f"property uchar {c}" for c in ("red", "green", "blue"))]
+    properties = [f"property float {axis}" for axis in "xyz"]
+    properties += [f"property uchar {channel}" for channel in ("red", "green", "blue")]
     header = ["ply", "format ascii 1.0", f"element vertex {len(points)}", *properties, "end_header"]
     rows = [f"{x:.6f} {y:.6f} {z:.6f} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(points.tolist(), colours.tolist())]
     with replaced_file(path, WHERE) as temporary:
