@@ -23,10 +23,6 @@ std::string PromptEncoder::cleaned(const std::string& prompt) const {
   return options_.clean_instructions ? clean_instruction(prompt) : prompt;
 }
 
-void PromptEncoder::check_length(const std::string& prompt) const {
-  tokenizer_.encode(cleaned(prompt), options_.length);
-}
-
 std::shared_ptr<const UMT5Encoder> PromptEncoder::network() const {
   const std::lock_guard<std::mutex> one_at_a_time(mutex_);
   if (auto current = current_.lock()) return current;

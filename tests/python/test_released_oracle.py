@@ -89,7 +89,7 @@ def encoded_prompts(text):
     tokenizer = Tokenizer(tiny_release.TOKENIZER)
     states = []
     for prompt in (PROMPT, ""):
-        ids, mask = tokenizer(prompt, length=512)
+        ids, mask = tokenizer.encode(prompt, 512)
         encoded = text(ids, mask)
         encoded[:, int(mask.sum()) :] = 0
         states.append(encoded)

@@ -39,9 +39,6 @@ class PromptEncoder {
   ///         loaded.
   at::Tensor encode(const std::vector<std::string>& prompts) const;
 
-  /// @throws ValueError as encode(), without running the network.
-  void check_length(const std::string& prompt) const;
-
   const Tokenizer& tokenizer() const { return tokenizer_; }
   const PromptEncoderOptions& options() const { return options_; }
 
