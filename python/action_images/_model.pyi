@@ -396,10 +396,46 @@ class StepCache:
     def reused(self) -> int:
         """Calls that were saved"""
 
+class GenerateOptions:
+    """What WorldModel.generate is asked for; action_images.model.WorldModel.generate documents it."""
+
+    def __init__(self) -> None: ...
+    def set_task(self, name: str) -> None: ...
+    def set_actions(self, rows: ArrayLike) -> None: ...
+    def set_first_action(self, row: ArrayLike) -> None: ...
+    def set_view_actions(self, rows: ArrayLike, pixels_of: str) -> None: ...
+    def set_action_views(self, views: Sequence[int]) -> None: ...
+    def set_frames(self, frames: int) -> None: ...
+    def set_steps(self, steps: int) -> None: ...
+    def set_guidance(self, guidance: float) -> None: ...
+    def set_shift(self, shift: float) -> None: ...
+    def set_negative_prompt(self, text: str) -> None: ...
+    def set_seed(self, seed: int) -> None: ...
+    def set_solver(self, name: str) -> None: ...
+    def set_guidance_rescale(self, rescale: float) -> None: ...
+    def set_guidance_interval(self, levels: tuple[float, float]) -> None: ...
+    def set_step_cache(self, name: str) -> None: ...
+    def set_step_cache_threshold(self, threshold: float) -> None: ...
+    def set_sigma_min(self, sigma: float) -> None: ...
+    def set_extra_one_step(self, extra: bool) -> None: ...
+    def set_tile_size(self, size: tuple[int, int]) -> None: ...
+    def set_tile_stride(self, stride: tuple[int, int]) -> None: ...
+
+class PromptEncoder:
+    """The text encoder and tokenizer of a world model alone; see action_images.model.PromptEncoder."""
+
+    def __init__(self, model: _Path, **options: Any) -> None:
+        """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero."""
+
 class WorldModel:
     """A loaded world model: arrays in, a dict of arrays out; see action_images.model.WorldModel."""
 
-    def __init__(self, folder: _Path) -> None: ...
+    def __init__(self, model: _Path, **options: Any) -> None:
+        """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
+    def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero."""
     @property
     def config(self) -> str:
         """The model's config.json as text"""
@@ -408,17 +444,9 @@ class WorldModel:
         images: Sequence[NDArray[np.uint8]],
         prompt: str,
         rig: Rig,
-        *,
-        task: str = "i2va",
-        actions: ArrayLike | None = None,
-        first_action: ArrayLike | None = None,
-        frames: int | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        shift: float | None = None,
-        negative_prompt: str | None = None,
-        seed: int = 0,
+        options: GenerateOptions = ...,
         progress: Callable[[int, int], Any] | None = None,
+        stage_progress: Callable[[str, int, int], Any] | None = None,
     ) -> dict[str, Any]: ...
 
 def check_train_config(config: str) -> None: ...
@@ -536,6 +564,18 @@ def train(config: str, output: str, listener: Callable[[str], bool] | None = Non
 
 def velocity_from_sample(sample: Tensor, latents: Tensor, sigma: float) -> Tensor:
     """Velocity that leads to a predicted clean sample: (latents - sample) / sigma."""
+
+def wan_negative_prompt() -> str:
+    """The negative prompt that Wan's public pipelines take by default: a Chinese list of flaws."""
+
+def world_preset(name: str) -> _Config:
+    """The config of a published world model as a dict, as WorldModel.config has it: "action-images-5b" and others.
+
+    Raises ValueError, listing the names, if there is none of that name.
+    """
+
+def world_preset_names() -> list[str]:
+    """Names of world_preset()."""
 
 def write_image(path: _Path, image: NDArray[np.uint8]) -> None:
     """Writes (H, W, 3) uint8 as PNG; the file appears complete or not at all."""

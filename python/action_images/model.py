@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """World models: pictures and an instruction in; video, action images and a trajectory out. Needs torch.
 
->>> model = WorldModel.load("embedded")                       # or a folder
+>>> model = WorldModel.load("embedded")                       # or a folder, a checkpoint, a name on the Hub
 >>> rollout = model.generate([left, right], "reach the red block", rig=rig, seed=0)
 >>> rollout.actions                                           # (T, 7): x y z [m], ex ey ez [rad], openness [0, 1]
 >>> rollout.save("out")
@@ -18,7 +18,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ import numpy as np
 from . import Rig
 
 try:
-    import torch  # noqa: F401  (its libraries first)
+    import torch  # its libraries first
 
     from . import _model
     from ._model import (
@@ -52,6 +51,8 @@ try:
         wan_transformer_tensors,
         wan_vae_from_diffusers,
         with_camera_layers,
+        world_preset,
+        world_preset_names,
         write_image,
         write_video,
     )
@@ -65,13 +66,18 @@ except ImportError as error:
         "action_images.model needs torch: pip install torch, then pip install --no-build-isolation action-images"
     ) from error
 
-from ._inputs import number, numbers, pictures, videos_of, whole_number
+from . import _loading
+from ._generate_options import native_options
+from ._inputs import pictures, videos_of
+from ._loading import embedded_models
 from ._tensor_codec import decode_tensor, encode_tensor, tensor_rig
 
 __all__ = [
+    "WAN_NEGATIVE_PROMPT",
     "EmbeddingCache",
     "FlowMatchSchedule",
     "PatchVAE",
+    "PromptEncoder",
     "Rollout",
     "TensorDecoded",
     "TensorRig",
@@ -100,28 +106,29 @@ __all__ = [
     "wan_transformer_tensors",
     "wan_vae_from_diffusers",
     "with_camera_layers",
+    "world_preset",
+    "world_preset_names",
     "write_image",
     "write_video",
 ]
 
-MODELS = Path(__file__).parent / "models"
 WHERE = "model::WorldModel"
 
-
-def embedded_models() -> list[str]:
-    """Names of the models that came with the package."""
-    return sorted(path.parent.name for path in MODELS.glob("*/config.json"))
+WAN_NEGATIVE_PROMPT: str = _model.wan_negative_prompt()
+"""The negative prompt that Wan's public pipelines take by default, a Chinese list of flaws; `negative_prompt="wan"`."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Rollout:
     """What a world model generated: V views, T frames, H x W pixels of the model's size.
 
-    What a task does not make is None: `action_images`, `actions`, `points` and `confidence` for i2v.
+    What a task does not make is None: `action_images`, `actions`, `points` and `confidence` for i2v. i2a makes no
+    video: `video` then holds the given first pictures, and all fields have the views of `action_views`. One view alone
+    has no depth: its `actions` are NaN, with confidence 0, unless they were given.
     """
 
     video: np.ndarray
-    """(V, T, H, W, 3) uint8"""
+    """(V, T, H, W, 3) uint8; i2a: (V, 1, H, W, 3)"""
     action_images: np.ndarray | None
     """(V, T, H, W, 3) uint8"""
     actions: np.ndarray | None
@@ -135,9 +142,12 @@ class Rollout:
     prompt: str
     task: str
     settings: dict[str, Any]
-    """Everything that decides the result: model, seed, steps, guidance, shift, convention, ..."""
+    """Everything that decides the result: model, seed, steps, guidance, solver, convention, ...; and `steps_evaluated`
+    and `steps_reused`, of which the last are steps that a lossy `step_cache` spared"""
     timings: dict[str, float]
     """Seconds of each stage"""
+    latents: torch.Tensor | None = None
+    """(C, T_l, h, w) float32: what was sampled and given, one latent frame after another as the network sees them"""
 
     def save(self, folder: str | os.PathLike, *, goal: Any = None, blocks: Sequence[Mapping] = ()) -> list[str]:
         """Writes mp4s, trajectory.csv, rollout.json, contact_sheet.png and report.html into `folder`, all or none.
@@ -168,26 +178,48 @@ class Rollout:
 class WorldModel:
     """A loaded world model. It may be used from several threads at once."""
 
-    def __init__(self, folder: str | os.PathLike):
-        """Loads a folder with config.json, model.safetensors and tokenizer.model; see `load`."""
-        with _enough_memory(f"{WHERE}.load"):
-            self._native = _model.WorldModel(Path(folder))
+    def __init__(self, model: str | os.PathLike, **options: Any):
+        """Loads a world model; see `load`."""
+        where = f"{WHERE}.load"
+        path = _loading.model_path(model, where, options.get("checkpoints", "checkpoints"))
+        with _enough_memory(where):
+            self._native = _model.WorldModel(path, **_loading.options(where, **options))
         self._config = json.loads(self._native.config)
 
     @classmethod
-    def load(cls, name_or_folder: str | os.PathLike) -> WorldModel:
-        """The model that came with the package ("embedded"), or the one in a folder.
+    def load(cls, model: str | os.PathLike, **options: Any) -> WorldModel:
+        """Loads a world model.
 
-        Raises ValueError for a name that is not known, and FormatError naming a missing or damaged file, a wrong key
-        of config.json, or all tensors that do not fit.
+        model: "embedded", which came with the package; a folder with config.json, model.safetensors and
+            tokenizer.model; a checkpoint of the released implementation (a file, a folder with one .ckpt, or its name
+            on the Hub, "anyeZHY/ActionImages"), whose other parts are Wan's; a folder as Wan publishes it; or one of
+            diffusers. A transformer without camera layers gets some that have no effect, with a warning.
+        base: folder (or name on the Hub) with the parts that a checkpoint does not have: text encoder, VAE, tokenizer.
+            Without it they are looked for beside the checkpoint, and in checkpoints/model_id.
+        model_id: "Wan-AI/Wan2.2-TI2V-5B". checkpoints: the folder "checkpoints".
+        dtype, device: of all networks; by default the files' dtype (float32 for float16) on the CPU, where the weights
+            then stay on disk, mapped into memory. vae_dtype, vae_device, text_dtype, text_device: of one network.
+            Pictures, noise and results are on the CPU in any case.
+        keep_text_encoder: whether it stays in memory after its first use; by default if it has at most 1 GiB.
+        embedding_cache: folder of prompt embeddings (EmbeddingCache); the text encoder is not read for prompts in it.
+        lora: files, or (file, scale) pairs, to be merged into the transformer.
+        config: keys laid over the model's config, such as {"height": 256, "width": 256}.
+        progress: called with ("transformer" or "VAE", bytes done, bytes in all); returning False, or raising, stops.
+        notice: called with what is noteworthy; by default a warning.
+
+        Raises ValueError for a model that is not known, a dtype or device that there is not, and networks that do not
+        fit each other; FormatError naming all missing files, a damaged one, a wrong key of the config, or all tensors
+        of a network that do not fit; ImportError or FileNotFoundError for the Hub.
         """
-        if name_or_folder == "embedded" or name_or_folder in embedded_models():
-            return cls(MODELS / name_or_folder)
-        folder = Path(name_or_folder)
-        if not folder.is_dir():
-            known = ", ".join(f'"{name}"' for name in embedded_models()) or 'no name (no "embedded" weights installed)'
-            raise ValueError(f'[{WHERE}.load] model: expected {known} or a folder, got "{folder}"')
-        return cls(folder)
+        return cls(model, **options)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """States (B, L, D) of prompts on the CPU, as `generate` computes them: padding rows are zero.
+
+        Raises ValueError for a prompt that is too long, unless the model's config says that it is cut.
+        """
+        with _enough_memory(f"{WHERE}.encode_prompts"):
+            return self._native.encode_prompts(_prompts(prompts, f"{WHERE}.encode_prompts"))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -207,32 +239,63 @@ class WorldModel:
         task: str = "i2va",
         actions: Any = None,
         first_action: Any = None,
+        view_actions: Any = None,
+        view_actions_of: str = "given",
+        action_views: Sequence[int] | None = None,
         videos: Sequence[Any] | None = None,
         frames: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        guidance_rescale: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         shift: float | None = None,
+        sigma_min: float | None = None,
+        extra_one_step: bool | None = None,
+        solver: str | None = None,
+        step_cache: str | None = None,
+        step_cache_threshold: float | None = None,
         negative_prompt: str | None = None,
+        tiled: bool = False,
+        tile_size: tuple[int, int] = (34, 34),
+        tile_stride: tuple[int, int] = (18, 16),
         seed: int = 0,
         progress: Callable[[int, int], Any] | None = None,
+        stage_progress: Callable[[str, int, int], Any] | None = None,
     ) -> Rollout:
         """Generates what the task asks for (paper Sec. 3.3).
 
         images: one first picture per view, of the rig's size: (H, W, 3) uint8 or floating point in [0, 1], a PIL
             image, or a path. They are cropped and resized to the model's size, the rig with them.
         prompt: the instruction; may be empty for a2v and v2a.
-        rig: cameras of the pictures, in any world frame; actions come out in the same.
+        rig: cameras of the pictures, in any world frame; actions come out in the same. A rig that moves has the cameras
+            of all T frames: the video is what they would see, and actions are drawn and read with them.
         task: "i2va" plans: video and action images. "a2v" simulates `actions`: video. "v2a" labels `videos`: action
-            images. "i2v" makes plain video.
-        actions: a2v: (T, 7). first_action: (7,), where the gripper is in the pictures, if known (i2va, v2a).
+            images. "i2v" makes plain video. "i2a" plans action images alone, from a shorter sequence.
+        actions: a2v: (T, 7). first_action: (7,), where the gripper is in the pictures, if known (i2va, v2a, i2a).
+        view_actions: instead of these two, what each view sees: (V, 7) or (V, T, 7), rows [red x, red y, green x,
+            green y, blue x, blue y, openness] in pixels; NaN pairs are not drawn. a2v takes all rows, or one for all
+            frames; the other tasks take the first. view_actions_of: "given", pixels of the pictures as they are given
+            (crop and resize change them too), or "model", of the model's own pictures, as the release's --view1_action.
+        action_views: i2a: the views whose action images are made, rising; by default all.
         videos: v2a, instead of images: one (T, H, W, 3) video, as images are given, or its path, per view.
-        frames: T = 4k + 1; by default those of the actions or videos, or the model's.
+        frames: T = 4k + 1; by default those of the actions, videos or moving rig, or the model's.
         steps, guidance, shift, negative_prompt: of the denoising; by default the model's. guidance 1: none.
+            negative_prompt "wan" is WAN_NEGATIVE_PROMPT.
+        guidance_rescale: 0..1, how much of the conditional prediction's deviation is restored. guidance_interval:
+            (low, high) within 0..1, the noise levels with guidance.
+        solver: "euler", "unipc", "unipc-bh1" or "dpm++2m". sigma_min, extra_one_step: of Euler's schedule.
+        step_cache: "none", or one that spares evaluations and is lossy: "cosine" (the release's), "easy", "tea".
+            step_cache_threshold: the larger, the more "easy" and "tea" spare; of "cosine" the least similarity.
+        tiled: the VAE works on overlapping tiles, which bounds its memory: of tile_size, every tile_stride, (height,
+            width) in latents.
         seed: equal seeds give equal bits on one machine at one number of torch's threads.
-        progress: called with (steps done, steps); returning False, or raising, ends the generation.
+        progress: called with (steps done, steps). stage_progress: called with (stage, done, all): latent frames of
+            "pictures", "actions", "cameras", "video" and "action_images", steps of "sample". Returning False, or
+            raising, ends the generation.
 
         Raises ShapeError for a wrong number or size of pictures, or frames not 4k + 1; FormatError for files that
-        cannot be read; ValueError for an empty or over-long prompt, missing actions, NaN, or a number out of range.
+        cannot be read; ValueError for an empty or over-long prompt, missing actions, a rig that moves for another
+        number of frames, NaN, or a number out of range.
         """
         where = f"{WHERE}.generate"
         if not isinstance(rig, Rig):
@@ -244,24 +307,63 @@ class WorldModel:
             wanted = "videos and no images" if task == "v2a" else "images and no videos"
             raise ValueError(f"[{where}] images, videos: expected {wanted} for task {task}, got others")
         views = pictures(images, where) if videos is None else videos_of(videos, where)
-        options = {
-            "task": str(task),
-            "actions": None if actions is None else numbers(actions, "actions", where),
-            "first_action": None if first_action is None else numbers(first_action, "first_action", where),
-            "frames": whole_number(frames, "frames", where, low=1, high=2**31 - 1),
-            "steps": whole_number(steps, "steps", where, low=1, high=10000),
-            "guidance": number(guidance, "guidance", where),
-            "shift": number(shift, "shift", where),
-            "negative_prompt": negative_prompt,
-            "seed": whole_number(seed, "seed", where, low=0, high=2**64 - 1),
-            "progress": progress,
-        }
+        options = native_options(
+            where,
+            task=task,
+            actions=actions,
+            first_action=first_action,
+            view_actions=view_actions,
+            view_actions_of=view_actions_of,
+            action_views=action_views,
+            frames=frames,
+            steps=steps,
+            guidance=guidance,
+            guidance_rescale=guidance_rescale,
+            guidance_interval=guidance_interval,
+            shift=shift,
+            sigma_min=sigma_min,
+            extra_one_step=extra_one_step,
+            solver=solver,
+            step_cache=step_cache,
+            step_cache_threshold=step_cache_threshold,
+            negative_prompt=negative_prompt,
+            tile_size=tile_size if tiled else None,
+            tile_stride=tile_stride if tiled else None,
+            seed=seed,
+        )
         with _enough_memory(where):
-            made = self._native.generate(views, prompt, rig, **options)
+            made = self._native.generate(views, prompt, rig, options, progress, stage_progress)
         if made["actions"] is None:
             made["confidence"] = None
         made["settings"], made["timings"] = json.loads(made["settings"]), json.loads(made["timings"])
         return Rollout(**made, prompt=prompt, task=task)
+
+
+class PromptEncoder:
+    """The text encoder and tokenizer of a world model alone.
+
+    To encode prompts before the world model itself is in memory, with an `embedding_cache` that both are given:
+
+    >>> PromptEncoder("ActionImages/checkpoint.ckpt", embedding_cache="prompts").encode([prompt, ""])
+    >>> model = WorldModel.load("ActionImages/checkpoint.ckpt", embedding_cache="prompts")
+    """
+
+    def __init__(self, model: str | os.PathLike, **options: Any):
+        """Finds the files; takes what `WorldModel.load` takes, and raises what it raises."""
+        where = "model::PromptEncoder"
+        path = _loading.model_path(model, where, options.get("checkpoints", "checkpoints"))
+        self._native = _model.PromptEncoder(path, **_loading.options(where, **options))
+
+    def encode(self, prompts: Sequence[str]) -> torch.Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero. The network is read unless all are cached."""
+        with _enough_memory("model::PromptEncoder.encode"):
+            return self._native.encode(_prompts(prompts, "model::PromptEncoder.encode"))
+
+
+def _prompts(prompts: Sequence[str], where: str) -> list[str]:
+    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts) or not prompts:
+        raise ValueError(f"[{where}] prompts: expected a list of texts, got {prompts!r:.80}")
+    return list(prompts)
 
 
 def check_train_config(config: Mapping[str, Any]) -> None:
