@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* where = "tensor::MappedWeights";
-constexpr std::uint64_t largest_index = 100'000'000;  // [byte]
+constexpr std::uint64_t largest_index = 100'000'000, largest_header = 100'000'000;  // [byte]
 
 constexpr std::array<std::string_view, 4> torch_endings = {".pth", ".pt", ".ckpt", ".bin"};
 
@@ -48,6 +48,13 @@ std::string list(const std::vector<std::string>& names) {
 
 bool begins_with(std::span<const std::uint8_t> bytes, std::string_view text) {
   return ByteCursor(bytes).text(text.size()) == text;
+}
+
+// The length of a header and its first letter; a length may look like the beginning of another kind of file.
+bool begins_as_safetensors(std::span<const std::uint8_t> bytes) {
+  ByteCursor cursor(bytes);
+  const auto length = cursor.number<std::uint64_t>();
+  return length && *length <= largest_header && cursor.text(1) == "{";
 }
 
 // Files of weights that are recognised and not read, with what to do.
@@ -152,11 +159,12 @@ class WeightsReader {
   TensorMap read_one(const fs::path& path) {
     const auto mapping = std::make_shared<MappedFile>(path);
     const auto bytes = mapping->bytes();
-    if (ZipArchive::recognises(bytes)) {
+    const bool safetensors = begins_as_safetensors(bytes);
+    if (!safetensors && ZipArchive::recognises(bytes)) {
       weights_.mappings_.push_back(mapping);
       return read_torch_file(mapping, path.string(), part_);
     }
-    refuse_known_kinds(bytes, path.string());
+    if (!safetensors) refuse_known_kinds(bytes, path.string());
     const SafetensorsFile file(path);
     check(part_.empty(), where, "part", "none for a safetensors file", part_);
     weights_.mappings_.push_back(file.mapping());

@@ -34,7 +34,8 @@ class Conversion {
   Conversion(const fs::path& input, const ConvertOptions& options) : weights_(input, options.part), options_(options) {
     const bool floating = !options.dtype || at::isFloatingType(*options.dtype);
     check(floating, where, "dtype", "a floating-point type", at::toString(options.dtype.value_or(at::kFloat)));
-    KnownWeights known = options.wan_names ? know_weights(weights_.tensors()) : KnownWeights{{}, weights_.tensors()};
+    KnownWeights known = options.wan_names ? know_weights(weights_.tensors())
+                                           : KnownWeights{WeightsKind::other, weights_.tensors()};
     tensors_ = std::move(known.tensors);
     check(options.loras.empty() || known.kind == WeightsKind::transformer, where, "loras",
           "none but for a transformer with Wan's names", weights_kind_name(known.kind));

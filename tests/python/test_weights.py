@@ -127,6 +127,14 @@ def test_the_kind_of_a_file_is_told_by_its_contents(tmp_path):
     assert_equal(load_tensors(tmp_path / "weights.bin"), state)
 
 
+@pytest.mark.parametrize("length", [0x0280, 0x0580, ord("{")])
+def test_a_header_whose_length_looks_like_another_kind_is_read(tmp_path, length):
+    header = b'{"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'.ljust(length)
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + torch.tensor([1.0, 2.0]).numpy().tobytes())
+    assert load_tensors(path)["x"].tolist() == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("kind", ["safetensors", "pth"])
 def test_floating_point_tensors_are_cast_as_torch_casts_them(tmp_path, dtype, kind):
