@@ -127,13 +127,15 @@ Paths folders_of(const ModelSource& source) {
   return folders;
 }
 
+// A folder of ours, which one of its files may be missing from.
 std::optional<ModelFiles> packed_files(const fs::path& folder) {
-  if (!fs::is_regular_file(folder / "model.safetensors")) return std::nullopt;
   ModelFiles files;
   files.config = folder / "config.json";
   files.transformer = {folder / "model.safetensors"};
   files.tokenizer = folder / "tokenizer.model";
-  for (const fs::path& path : {files.config, files.tokenizer}) {
+  const bool config = fs::is_regular_file(files.config), tokenizer = fs::is_regular_file(files.tokenizer);
+  if (!fs::is_regular_file(files.transformer[0]) && !(config && tokenizer)) return std::nullopt;
+  for (const fs::path& path : {files.config, files.transformer[0], files.tokenizer}) {
     check<FormatError>(fs::is_regular_file(path), where, "folder", text_of("a folder with ", path.filename().string()),
                        folder.string());
   }

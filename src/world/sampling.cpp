@@ -29,7 +29,7 @@ Denoiser guided_denoiser(const WorldNetwork& network, const WorldInputs& inputs,
   if (options.negative_text.defined()) {
     negative.text = options.negative_text.expand({batch, -1, -1});
   } else {
-    negative.text = {};
+    negative.text = at::Tensor();
     negative.text_ids = options.negative.ids.expand({batch, -1});
     negative.text_mask = options.negative.mask.expand({batch, -1});
   }
