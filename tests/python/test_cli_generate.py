@@ -96,6 +96,13 @@ def test_solver_guidance_cache_and_tiles_reach_the_model(command_line, given, tm
     assert {name: settings[name] for name in wanted} == wanted
 
 
+def test_eulers_grid_can_end_above_zero(command_line, given, tmp_path):
+    options = ["--sigma-min", 0.1, "--no-extra-one-step", "--prompt", "reach", "--out", tmp_path / "out"]
+    assert command_line("generate", *given, *options).code == 0
+    settings = json.loads((tmp_path / "out/rollout.json").read_text())["settings"]
+    assert settings["sigma_min"] == 0.1 and settings["extra_one_step"] is False
+
+
 def test_action_images_alone_can_be_planned_in_some_views(command_line, given, tmp_path):
     options = ["--task", "i2a", "--action-views", 1, "--prompt", "reach"]
     result = command_line("generate", *given, "--out", tmp_path / "out", *options)
