@@ -4,8 +4,11 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <action_images/core/check.hpp>
+
+#include "blockwise_attention.hpp"
 
 namespace action_images::nn {
 
@@ -47,6 +50,8 @@ at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tens
 
 at::Tensor gelu_tanh(const at::Tensor& x) { return at::gelu(x, "tanh"); }
 
+at::Tensor gelu_tanh(at::Tensor&& x) { return at::GradMode::is_enabled() ? at::gelu(x, "tanh") : at::gelu_(x, "tanh"); }
+
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
   check_shape(x.size(-1) % heads == 0, "nn::split_heads", "x", text_of("(..., a multiple of ", heads, ')'), x.sizes());
   return x.unflatten(-1, {heads, x.size(-1) / heads});
@@ -57,6 +62,9 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   check_shape(k.dim() == 4 && k.size(0) == q.size(0) && k.size(2) == q.size(2) && k.size(3) == q.size(3),
               "nn::attention", "k", text_of("(", q.size(0), ", M, ", q.size(2), ", ", q.size(3), ")"), k.sizes());
   check_shape(v.sizes() == k.sizes(), "nn::attention", "v", shape_text(k.sizes()), v.sizes());
+  if (!options.bias.defined() && blockwise_attention_pays(q, k)) {
+    return blockwise_attention(q, k, v, options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(3)))));
+  }
   const auto bias = options.bias.defined() ? std::optional<at::Tensor>(options.bias) : std::nullopt;
   const at::Tensor out = at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), bias,
                                                           /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);

@@ -50,6 +50,8 @@ at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tens
 
 /// GELU in its tanh form.
 at::Tensor gelu_tanh(const at::Tensor& x);
+/// The same of a tensor that nobody else holds: in place where gradients are off.
+at::Tensor gelu_tanh(at::Tensor&& x);
 
 /// x (..., heads * d) -> (..., heads, d), a view.
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads);
@@ -59,7 +61,9 @@ struct AttentionOptions {
   std::optional<double> scale = {};  ///< of the scores; 1 / sqrt(d) unless given
 };
 
-/// softmax(q k^T scale + bias) v, without the score matrix in memory where the device can.
+/// softmax(q k^T scale + bias) v, without the score matrix in memory where the device can. In bfloat16 on a CPU,
+/// without bias and gradients, the scores are rounded to bfloat16 before the softmax, which is what makes that faster
+/// than float32.
 /// @param q  (B, N, heads, d).   @param k  (B, M, heads, d).   @param v  (B, M, heads, d).
 /// @return (B, N, heads * d).
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
