@@ -39,7 +39,9 @@ std::vector<at::Tensor> needing_gradients(const std::vector<at::Tensor>& tensors
 struct Recompute : torch::autograd::Function<Recompute> {
   // Torch finds the inputs in a TensorList, and not in a vector.
   static at::Tensor forward(torch::autograd::AutogradContext* context, TensorFunction function, at::TensorList inputs) {
-    at::Tensor result = function(inputs.vec());
+    // With gradients on, as in the backward pass: what a function does may depend on it.
+    const at::AutoGradMode record(true);
+    at::Tensor result = function(leaves(inputs.vec())).detach();
     context->save_for_backward(inputs.vec());
     context->saved_data["function"] =
         c10::IValue::make_capsule(c10::make_intrusive<FunctionHolder>(std::move(function)));

@@ -14,23 +14,27 @@ namespace {
 
 using KeysValues = WanConditions::KeysValues;
 
-// norm1, modulation and the cameras' embeddings (B, T, dim).
-at::Tensor modulate_by_frame(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
-                             const at::Tensor& camera) {
-  const auto by_frame = [&](const at::Tensor& values) {  // (B or 1, N or 1, dim) -> four axes
-    return values.size(1) == 1 ? values.unsqueeze(2) : values.unflatten(1, {camera.size(1), -1});
-  };
-  return nn::modulate(by_frame(x), by_frame(shift) + camera.unsqueeze(2), by_frame(scale)).view(x.sizes());
+// norm1, modulation and the cameras' embeddings (B, T, dim), undefined without.
+at::Tensor modulate_first(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
+                          const at::Tensor& camera, double eps) {
+  if (!camera.defined()) return nn::modulated_norm(x, eps, shift, scale);
+  if (shift.size(1) == 1) return nn::modulated_norm(x, eps, shift + camera, scale);
+  const at::Tensor by_token = camera.repeat_interleave(x.size(1) / camera.size(1), 1);
+  return nn::modulated_norm(x, eps, shift + by_token, scale);
+}
+
+// Queries or keys: normed, turned. The norm's factor of a token goes with the token's rotation, which saves a pass.
+at::Tensor turned(const at::Tensor& x, const nn::NormParameters& norm, const at::Tensor& rotary,
+                  const WanConfig& config) {
+  const at::Tensor table = rotary * nn::inverse_rms(x, config.eps);
+  const at::Tensor weighted = x.to(at::kFloat) * norm.weight;
+  return nn::rotate(nn::split_heads(weighted, config.num_heads), table).to(x.scalar_type());
 }
 
 at::Tensor self_attention(const WanBlock::Attention& attention, const at::Tensor& h, const at::Tensor& rotary,
                           const WanConfig& config) {
-  const auto turned = [&](const nn::LinearParameters& layer, const nn::NormParameters& norm) {
-    const at::Tensor x = nn::rms_norm(nn::linear(layer, h), config.eps, norm);
-    return nn::rotate(nn::split_heads(x, config.num_heads), rotary);
-  };
-  const at::Tensor q = turned(attention.q, attention.norm_q);
-  const at::Tensor k = turned(attention.k, attention.norm_k);
+  const at::Tensor q = turned(nn::linear(attention.q, h), attention.norm_q, rotary, config);
+  const at::Tensor k = turned(nn::linear(attention.k, h), attention.norm_k, rotary, config);
   const at::Tensor v = nn::split_heads(nn::linear(attention.v, h), config.num_heads);
   return nn::linear(attention.o, nn::attention(q, k, v));
 }
@@ -84,18 +88,16 @@ void for_each_tensor(WanBlock& block, WanBlockInputs& inputs, Visit&& visit) {
 at::Tensor run_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config) {
   const auto modulation = inputs.time.parts(block.modulation, inputs.time.projection);
   at::Tensor x = std::move(inputs.x);
-  at::Tensor h = nn::layer_norm(x, config.eps);
-  h = inputs.camera.defined() ? modulate_by_frame(h, modulation[0], modulation[1], inputs.camera)
-                              : nn::modulate(h, modulation[0], modulation[1]);
+  at::Tensor h = modulate_first(x, modulation[0], modulation[1], inputs.camera, config.eps);
   h = self_attention(block.self_attn, h, inputs.rotary, config);
   if (block.projector.weight.defined()) h = nn::linear(block.projector, h);
-  x = at::addcmul(x, h, modulation[2]);
+  x = at::addcmul(x, h, modulation[2].to(x.scalar_type()));
 
   x = x + cross_attention(block, x, inputs, config);
 
-  h = nn::modulate(nn::layer_norm(x, config.eps), modulation[3], modulation[4]);
+  h = nn::modulated_norm(x, config.eps, modulation[3], modulation[4]);
   h = nn::linear(block.ffn_out, nn::gelu_tanh(nn::linear(block.ffn_in, h)));
-  return at::addcmul(x, h, modulation[5]);
+  return at::addcmul(x, h, modulation[5].to(x.scalar_type()));
 }
 
 at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config) {

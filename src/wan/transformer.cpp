@@ -117,7 +117,7 @@ at::Tensor WanTransformer::forward(const at::Tensor& latents, const at::Tensor& 
                            : run_wan_block(blocks_[i], std::move(inputs), config_);
   }
   const auto modulation = time.parts(head_modulation_, time.embedding);
-  x = nn::modulate(nn::layer_norm(x, config_.eps), modulation[0], modulation[1]);
+  x = nn::modulated_norm(x, config_.eps, modulation[0], modulation[1]);
   return unpatchify(nn::linear(head_, x), config_.patch_size, conditions.grid);
 }
 

@@ -41,23 +41,33 @@ TEST_CASE("gradients through checkpoints in a row are the same bits as without")
   for (std::size_t i = 0; i < got.size(); ++i) CHECK(at::equal(got[i], wanted[i]));
 }
 
-TEST_CASE("what the function computes on the way is gone after the forward pass, and its inputs after the backward") {
-  Weak inner(c10::intrusive_ptr<c10::TensorImpl>{}), kept(c10::intrusive_ptr<c10::TensorImpl>{});
+TEST_CASE("what the function computes on the way is gone after the forward pass") {
+  Weak kept(c10::intrusive_ptr<c10::TensorImpl>{}), gone(c10::intrusive_ptr<c10::TensorImpl>{});
   const auto into = [](Weak& seen) {
     return [&seen](const std::vector<at::Tensor>& inputs) {
-      const at::Tensor hidden = at::mm(inputs[0], inputs[1]).exp();  // exp keeps its result for the backward pass
-      seen = Weak(hidden.getIntrusivePtr());
-      return hidden.sum();
+      const at::Tensor product = at::mm(inputs[0], inputs[1]);  // its square keeps it for the backward pass
+      seen = Weak(product.getIntrusivePtr());
+      return product.square().sum();
     };
   };
   const at::Tensor x = noise({3, 4}, 4), weight = noise({4, 5}, 5);
   const at::Tensor plain = into(kept)({x, weight});
-  const at::Tensor checkpointed = nn::checkpoint(into(inner), {x, weight});
+  const at::Tensor checkpointed = nn::checkpoint(into(gone), {x, weight});
   CHECK(!kept.expired());
-  CHECK(inner.expired());
+  CHECK(gone.expired());
   checkpointed.backward();
-  CHECK(inner.expired());
+  CHECK(gone.expired());
   CHECK(x.grad().defined());
+}
+
+TEST_CASE("the function sees gradients on in both passes, so that it takes the same way") {
+  std::vector<bool> seen;
+  const auto function = [&seen](const std::vector<at::Tensor>& inputs) {
+    seen.push_back(at::GradMode::is_enabled());
+    return inputs[0].exp();
+  };
+  nn::checkpoint(function, {noise({3}, 13)}).sum().backward();
+  CHECK(seen == std::vector<bool>{true, true});
 }
 
 TEST_CASE("inputs that need no gradient, that are not used or that are integers are carried along") {
