@@ -32,8 +32,11 @@ class _Network:
         """(name, parameter) in the order of declaration; training changes these in place."""
     def initialize(self, seed: int) -> None:
         """Fills the parameters for training from scratch: equal for equal seeds."""
-    def to(self, dtype: dtype) -> Self:
-        """Casts the parameters and returns the network."""
+    @overload
+    def to(self, *targets: Union[dtype, device, str]) -> Self:
+        """Casts the parameters to a dtype, moves them to a device, or both, and returns the network."""
+    @overload
+    def to(self, *, dtype: Union[dtype, None] = None, device: Union[device, str, None] = None) -> Self: ...
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Sets whether the parameters get gradients, and returns the network."""
 
@@ -108,9 +111,9 @@ class WanConditions:
 class WanTransformer(_Network):
     """Wan's video diffusion transformer, with camera layers when camera_channels > 0.
 
-    config: dim, in_dim, ffn_dim, out_dim, text_dim, freq_dim, eps, patch_size, num_heads, num_layers, camera_channels,
-    camera_pool, image_stem, pooled_text_modulation, rope_theta, all optional, and "preset": one of wan2.2-ti2v-5b,
-    wan2.1-t2v-1.3b, wan2.1-t2v-14b, action-images-5b. tensors: to compute with instead of fresh ones, not copied;
+    config: dim, in_dim, ffn_dim, out_dim, text_dim, freq_dim, eps, patch_size, num_heads, num_layers, has_image_input,
+    camera_channels, camera_pool, image_stem, pooled_text_modulation, rope_theta, all optional, and "preset": one of
+    wan2.2-ti2v-5b, wan2.1-t2v-1.3b, wan2.1-t2v-14b, wan2.1-i2v-14b-480p, action-images-5b, embedded. tensors: to compute with instead of fresh ones, not copied;
     gradients reach them.
     """
 
@@ -123,12 +126,18 @@ class WanTransformer(_Network):
         camera: Tensor | None = None,
         first_frames: Tensor | None = None,
         time_positions: Sequence[int] | None = None,
+        y: Tensor | None = None,
+        clip: Tensor | None = None,
+        checkpoint: bool = False,
     ) -> Tensor:
         """Velocity (B, out_dim, T, H, W) of noisy latents.
 
         latents (B, in_dim, T, H, W); timestep (B,) or (B, tokens) in [0, 1000]; text (B, L, text_dim), zero rows =
         padding; camera (B, T, camera_channels, H, W); first_frames (B, V, 3, height, width) in [-1, 1], only with
-        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default.
+        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default; y (B, C, T, H, W):
+        channels that follow those of the latents, which then have in_dim - C; clip (B, M, 1280): tokens of
+        WanImageEncoder, with has_image_input. checkpoint: compute each block again in the backward pass instead of keeping
+        its inner results.
         """
     def prepare(
         self,
@@ -137,9 +146,13 @@ class WanTransformer(_Network):
         camera: Tensor | None = None,
         first_frames: Tensor | None = None,
         time_positions: Sequence[int] | None = None,
+        y: Tensor | None = None,
+        clip: Tensor | None = None,
     ) -> WanConditions:
         """What forward() needs besides latents and time step; grid is (T, H, W) of the latents."""
-    def forward(self, latents: Tensor, timestep: Tensor, conditions: WanConditions) -> Tensor:
+    def forward(
+        self, latents: Tensor, timestep: Tensor, conditions: WanConditions, checkpoint: bool = False
+    ) -> Tensor:
         """As calling the network, with conditions that were prepared once."""
 
 class UMT5Encoder(_Network):
