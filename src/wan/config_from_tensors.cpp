@@ -39,26 +39,7 @@ std::array<std::int64_t, 3> camera_pool(std::int64_t values) {
   return {values, 1, 1};
 }
 
-// A config whose image input can be said, once there is one; others cannot hold such weights.
-template <typename Config>
-void set_image_input(Config& config, bool on) {
-  if constexpr (requires { config.has_image_input; }) {
-    config.has_image_input = on;
-  } else {
-    check<FormatError>(!on, where, "img_emb", "a transformer without image tokens", "one with them");
-  }
-}
-
-bool same_network(const WanConfig& a, const WanConfig& b) {
-  return a.dim == b.dim && a.in_dim == b.in_dim && a.out_dim == b.out_dim && a.ffn_dim == b.ffn_dim &&
-         a.text_dim == b.text_dim && a.num_layers == b.num_layers;
-}
-
-std::int64_t guess_heads(const WanConfig& config, std::int64_t head_dim) {
-  for (const char* name : {"wan2.2-ti2v-5b", "wan2.1-t2v-1.3b", "wan2.1-t2v-14b"}) {
-    const WanConfig preset = wan_preset(name);
-    if (same_network(config, preset)) return preset.num_heads;
-  }
+std::int64_t heads_of(const WanConfig& config, std::int64_t head_dim) {
   const bool whole = head_dim > 0 && config.dim % head_dim == 0;
   check<FormatError>(whole, where, "dim", text_of("a multiple of the ", head_dim, " channels of a head"), config.dim);
   return config.dim / head_dim;
@@ -91,8 +72,8 @@ WanConfig wan_config_from_tensors(const TensorMap& tensors, std::int64_t head_di
   config.freq_dim = sizes_of(tensors, "time_embedding.0.weight", 2)[1];
   config.out_dim = sizes_of(tensors, "head.head.weight", 2)[0] / std::max<std::int64_t>(patch[2] * patch[3] * patch[4], 1);
   config.num_layers = count_layers(tensors, "blocks.", "ffn.0.weight");
-  config.num_heads = guess_heads(config, head_dim);
-  set_image_input(config, tensors.count("img_emb.proj.1.weight") > 0);
+  config.num_heads = heads_of(config, head_dim);
+  config.has_image_input = tensors.count("img_emb.proj.1.weight") > 0;
   read_camera_layers(tensors, config);
   read_image_stem(tensors, config);
   try {

@@ -26,8 +26,7 @@ std::optional<std::string> wan_transformer_name(std::string_view name);
 /// @throws FormatError if two tensors get the same name.
 TensorMap wan_transformer_tensors(TensorMap tensors);
 
-/// The sizes of the network that tensors with Wan's names belong to: a published model's where they fit, else as their
-/// shapes say. What shapes do not say is as in Wan and in Action Images: heads of `head_dim` channels, camera latents of
+/// The sizes of the network that tensors with Wan's names belong to, as their shapes say. What shapes do not say is as in Wan and in Action Images: heads of `head_dim` channels, camera latents of
 /// twice the latents' channels, an average of the cameras over 16 x 16 places if that divides the layer's width.
 /// @throws FormatError naming a tensor that is missing or has another number of axes, or a width that is no multiple
 ///         of head_dim.

@@ -113,7 +113,7 @@ def check(arguments: Namespace) -> None:
     if arguments.rig is None:
         raise ValueError(
             f"[{WHERE}] --rig: expected the cameras of the pictures, got none "
-            "(estimating them from the pictures is not implemented yet)"
+            "(the released implementation estimates them from the pictures, this one takes them as they are)"
         )
     processes = os.environ.get("WORLD_SIZE", "1")
     if processes != "1":
