@@ -67,7 +67,8 @@ void refuse_known_kinds(std::span<const std::uint8_t> bytes, const std::string& 
 
 // Text that begins as an object of JSON; a safetensors file has zeros in its first eight bytes.
 bool is_json(const fs::path& path) {
-  const auto start = ByteCursor(MappedFile(path).bytes()).text(8);
+  const MappedFile file(path);
+  const auto start = ByteCursor(file.bytes()).text(8);
   return start && start->find('\0') == std::string_view::npos &&
          start->substr(std::min(start->find_first_not_of(" \t\r\n"), start->size())).starts_with('{');
 }
