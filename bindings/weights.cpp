@@ -3,13 +3,19 @@
 #include <torch/csrc/utils/pybind.h>
 
 #include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
 
+#include <nlohmann/json.hpp>
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
 #include <action_images/tensor/safetensors.hpp>
 #include <action_images/tensor/weights.hpp>
+#include <action_images/wan/lora.hpp>
 #include <action_images/wan/names.hpp>
+#include <action_images/world/convert_weights.hpp>
 
 #include "network.hpp"
 
@@ -34,6 +40,16 @@ std::optional<at::ScalarType> dtype_of(const py::object& dtype, const char* wher
   return reinterpret_cast<THPDtype*>(dtype.ptr())->scalar_type;
 }
 
+at::Device device_of(const py::object& device) {
+  if (device.is_none()) return at::kCPU;
+  if (!py::isinstance<py::str>(device)) return device.cast<at::Device>();
+  try {
+    return at::Device(device.cast<std::string>());
+  } catch (const c10::Error&) {
+    throw ValueError(expected_text("tensor::load_tensors", "device", "a torch.device", device.cast<std::string>()));
+  }
+}
+
 // Ctrl-C ends the call at the next piece; only False, not None, from the callback stops.
 std::function<bool(const LoadProgress&)> progress_of(const std::optional<py::function>& progress) {
   return [callback = progress ? progress->ptr() : nullptr](const LoadProgress& at) {
@@ -43,10 +59,10 @@ std::function<bool(const LoadProgress&)> progress_of(const std::optional<py::fun
   };
 }
 
-TensorMap load(const std::filesystem::path& path, const py::object& dtype, const std::optional<at::Device>& device,
+TensorMap load(const std::filesystem::path& path, const py::object& dtype, const py::object& device,
                const std::optional<py::function>& progress, const std::string& part) {
   const LoadOptions options{.dtype = dtype_of(dtype, "tensor::load_tensors"),
-                            .device = device.value_or(at::kCPU),
+                            .device = device_of(device),
                             .progress = progress_of(progress),
                             .part = part};
   const py::gil_scoped_release released;
@@ -96,9 +112,58 @@ is missing or has other axes.)");
 notice is called with one sentence if any were added.)");
 }
 
+using ScaledFile = std::pair<std::filesystem::path, double>;
+
+TensorMap merge(TensorMap tensors, const std::variant<std::filesystem::path, TensorMap>& lora, double scale) {
+  const auto* const path = std::get_if<std::filesystem::path>(&lora);
+  return merge_lora(std::move(tensors), path ? Lora::load(*path) : Lora(std::get<TensorMap>(lora)), scale);
+}
+
+std::vector<std::filesystem::path> convert(const std::filesystem::path& input, const std::filesystem::path& output,
+                                           const py::object& dtype, const std::string& names,
+                                           const std::vector<ScaledFile>& lora,
+                                           const std::optional<std::uint64_t>& shard_bytes, const std::string& part,
+                                           const std::optional<py::function>& progress) {
+  constexpr const char* where = "world::convert_weights";
+  check(names == "wan" || names == "as-is", where, "names", "\"wan\" or \"as-is\"", names);
+  const ConvertOptions options{.dtype = dtype_of(dtype, where),
+                               .wan_names = names == "wan",
+                               .loras = lora,
+                               .shard_bytes = shard_bytes,
+                               .part = part,
+                               .progress = progress_of(progress)};
+  const py::gil_scoped_release released;
+  return convert_weights(input, output, options);
+}
+
+std::string inspect(const std::filesystem::path& path, const std::string& part) {
+  return inspect_weights(path, part).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void bind_conversion(py::module_& module) {
+  const py::call_guard<py::gil_scoped_release> released;
+  module.def("merge_lora", &merge, py::arg("tensors"), py::arg("lora"), py::arg("scale") = 1.0, released,
+             R"(The tensors of a transformer, under Wan's names, with a LoRA merged into them.
+
+lora: a file, PEFT's folder, or a dict of its tensors, under the names of PEFT, diffusers, the published networks or
+kohya. Raises FormatError listing all names that do not fit; DoRA is refused.)");
+  module.def("convert_weights", &convert, py::arg("input"), py::arg("output"), py::kw_only(),
+             py::arg("dtype") = py::none(), py::arg("names") = "wan",
+             py::arg("lora") = std::vector<ScaledFile>{}, py::arg("shard_bytes") = py::none(), py::arg("part") = "",
+             py::arg("progress") = py::none(),
+             R"(Writes weights of any kind that load_tensors reads as safetensors, tensor by tensor; returns the files.
+
+dtype: of all floating-point tensors. names: "wan" gives known networks Wan's names, "as-is" keeps them. lora: (file,
+scale) pairs to be merged into a transformer. shard_bytes: most data of a file; more goes into shards with an index.
+progress and part are those of load_tensors. All files appear complete or none does.)");
+  module.def("inspect_weights", &inspect, py::arg("path"), py::arg("part") = "", released,
+             "What is in weights, as the text of a JSON object; see action_images.model.inspect_weights.");
+}
+
 }  // namespace
 
 void bind_weights(py::module_& module) {
   bind_files(module);
   bind_names(module);
+  bind_conversion(module);
 }

@@ -8,7 +8,7 @@ from typing import Any, Union, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, dtype
+from torch import Tensor, device, dtype
 from typing_extensions import Self
 
 from ._codec import Rig
@@ -259,6 +259,45 @@ class WanVAEDecoder:
     def push(self, latents: Tensor) -> Tensor:
         """Takes the next latents (B, z, m, h, w) and returns their frames (B, 3, n, H, W)."""
 
+def convert_weights(
+    input: _Path,
+    output: _Path,
+    *,
+    dtype: dtype | None = None,
+    names: str = "wan",
+    lora: Sequence[tuple[_Path, float]] = ...,
+    shard_bytes: int | None = None,
+    part: str = "",
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Path]:
+    """Writes weights of any kind that load_tensors reads as safetensors, tensor by tensor; returns the files.
+
+    dtype: of all floating-point tensors. names: "wan" gives known networks Wan's names, "as-is" keeps them. lora: (file,
+    scale) pairs to be merged into a transformer. shard_bytes: most data of a file; more goes into shards with an index.
+    progress and part are those of load_tensors. All files appear complete or none does.
+    """
+
+def wan_transformer_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under Wan's names: prefixes such as "pipe.dit." or "module." are taken off, diffusers' names renamed.
+
+    Other names stay as they are; nothing is copied. Raises FormatError if two tensors get the same name.
+    """
+
+def wan_config_from_tensors(tensors: Mapping[str, Tensor], head_dim: int = 128) -> _Config:
+    """The config of the WanTransformer that tensors with Wan's names belong to, as their shapes say.
+
+    head_dim: channels of a head where no published model fits, which no shape tells. Raises FormatError naming a tensor
+    that is missing or has other axes.
+    """
+
+def with_camera_layers(
+    tensors: Mapping[str, Tensor], config: _Config, notice: Callable[[str], object] | None = None
+) -> dict[str, Tensor]:
+    """The tensors and those of the config's camera layers that they lack: cam_encoder zero, projector the identity.
+
+    notice is called with one sentence if any were added.
+    """
+
 def wan_vae_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of diffusers' AutoencoderKLWan under the published names."""
 
@@ -469,8 +508,35 @@ def guided(
 ) -> _Denoiser:
     """A denoiser that guides one with another, on noise levels within the interval."""
 
-def load_tensors(path: _Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file by name: mapped, not copied; writing to them leaves the file as it is."""
+def inspect_weights(path: _Path, part: str = "") -> str:
+    """What is in weights, as the text of a JSON object; see action_images.model.inspect_weights."""
+
+def load_tensors(
+    path: _Path,
+    dtype: dtype | None = None,
+    device: Union[device, str, None] = None,
+    progress: Callable[[int, int], object] | None = None,
+    part: str = "",
+) -> dict[str, Tensor]:
+    """Tensors by name of a safetensors file, a file of torch.save, an index of shards, or a folder with one of these.
+
+    Those that keep dtype and device are mapped, not copied, and writing to them leaves the file as it is. dtype: of all
+    floating-point tensors; device: of all; the others are read one by one, and no more than one of them is in memory
+    beside the result. progress is called with (bytes done, all); False from it, or an exception, stops. part: which of
+    several state dicts in a file of torch.save, as "ema" or "state/model". Nothing in a file is executed.
+
+    Raises FormatError, naming the file and the tensor, if a file does not keep its format; ValueError for a dtype that is
+    no floating-point one, or a device that is not there.
+    """
+
+def merge_lora(
+    tensors: Mapping[str, Tensor], lora: Union[_Path, Mapping[str, Tensor]], scale: float = 1.0
+) -> dict[str, Tensor]:
+    """The tensors of a transformer, under Wan's names, with a LoRA merged into them: W + scale alpha / rank B A.
+
+    lora: a file, PEFT's folder, or a dict of its tensors, under the names of PEFT, diffusers, the published networks or
+    kohya. Raises FormatError listing all names that do not fit; DoRA is refused.
+    """
 
 def read_image(path: _Path) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) uint8 RGB. Raises FormatError naming a file that is no complete picture."""

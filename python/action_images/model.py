@@ -40,12 +40,17 @@ try:
         WanTransformer,
         WanVAE,
         clean_prompt,
+        convert_weights,
         file_fingerprint,
         load_tensors,
+        merge_lora,
         read_image,
         read_video,
         save_tensors,
+        wan_config_from_tensors,
+        wan_transformer_tensors,
         wan_vae_from_diffusers,
+        with_camera_layers,
         world_preset,
         world_preset_names,
         write_image,
@@ -84,17 +89,23 @@ __all__ = [
     "WorldModel",
     "check_train_config",
     "clean_prompt",
+    "convert_weights",
     "decode_tensor",
     "embedded_models",
     "encode_tensor",
     "file_fingerprint",
+    "inspect_weights",
     "load_tensors",
+    "merge_lora",
     "read_image",
     "read_video",
     "save_tensors",
     "tensor_rig",
     "train",
+    "wan_config_from_tensors",
+    "wan_transformer_tensors",
     "wan_vae_from_diffusers",
+    "with_camera_layers",
     "world_preset",
     "world_preset_names",
     "write_image",
@@ -379,6 +390,17 @@ def train(config: Mapping[str, Any], output: str | os.PathLike, listener: Callab
 
     os.makedirs(output, exist_ok=True)
     return _model.train(json.dumps(config), os.fspath(output), hear)
+
+
+def inspect_weights(path: str | os.PathLike, part: str = "") -> dict[str, Any]:
+    """What is in a file of weights (or a folder, or an index of shards), without reading its numbers.
+
+    Keys: "files", "bytes", "values", "kind" ("transformer", "vae", "text_encoder", "image_encoder", "lora",
+    "world_model" or "other"), "config" (of the network, as the shapes say, or None), "dtypes" ({name: {"tensors",
+    "values", "bytes"}}), "metadata", and "tensors" ([{"name", "dtype", "shape", "bytes"}]). part: which of several state
+    dicts in a file of torch.save. Raises FormatError, naming the file, as load_tensors does.
+    """
+    return json.loads(_model.inspect_weights(path, part))
 
 
 @contextmanager

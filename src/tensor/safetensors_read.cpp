@@ -95,7 +95,7 @@ class SafetensorsHeader {
                           entry.contains("shape") && entry.contains("data_offsets");
     require(complete, name, "dtype, shape and data_offsets", "another entry");
     const auto dtype = dtype_of(entry["dtype"].is_string() ? entry["dtype"].get<std::string>() : std::string());
-    require(dtype.has_value(), name, "dtype F64 F32 F16 BF16 I64 I32 I16 I8 U8 or BOOL", excerpt(entry["dtype"]));
+    require(dtype.has_value(), name, safetensors_dtypes_text, excerpt(entry["dtype"]));
     const auto offsets = read_numbers(name, entry["data_offsets"]);
     require(offsets.size() == 2 && offsets[0] <= offsets[1], name, "data_offsets [begin, end]",
             excerpt(entry["data_offsets"]));

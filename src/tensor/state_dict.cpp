@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include <action_images/core/check.hpp>
 
 namespace action_images {
@@ -21,6 +23,15 @@ constexpr int deepest = 8;  // dicts inside dicts
 // What training programs call the dict that holds the network's weights.
 constexpr std::array<std::string_view, 8> usual_names = {"state_dict",     "model_state_dict", "model", "module",
                                                          "network_weights", "weights",          "net",   "params"};
+
+bool is_utf8(const std::string& text) {
+  try {
+    nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
 
 struct Nested {
   std::string name;
@@ -112,6 +123,7 @@ class StateDict {
     TensorMap tensors;
     for_each_item(dict, [&](const std::string& name, const Value& value) {
       if (value.kind != Kind::tensor) return;
+      require(is_utf8(name), "names in UTF-8", printable(name, 200));
       require(tensors.emplace(name, value.tensor).second, "every name once", printable(name, 200));
     });
     require(!tensors.empty(), "a dict of tensors", "none");

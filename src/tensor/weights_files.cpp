@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* where = "tensor::MappedWeights";
-constexpr std::uint64_t largest_index = 100'000'000;  // [byte]
+constexpr std::uint64_t largest_index = 100'000'000, largest_header = 100'000'000;  // [byte]
 
 constexpr std::array<std::string_view, 4> torch_endings = {".pth", ".pt", ".ckpt", ".bin"};
 
@@ -50,6 +50,13 @@ bool begins_with(std::span<const std::uint8_t> bytes, std::string_view text) {
   return ByteCursor(bytes).text(text.size()) == text;
 }
 
+// The length of a header and its first letter; a length may look like the beginning of another kind of file.
+bool begins_as_safetensors(std::span<const std::uint8_t> bytes) {
+  ByteCursor cursor(bytes);
+  const auto length = cursor.number<std::uint64_t>();
+  return length && *length <= largest_header && cursor.text(1) == "{";
+}
+
 // Files of weights that are recognised and not read, with what to do.
 void refuse_known_kinds(std::span<const std::uint8_t> bytes, const std::string& file) {
   constexpr const char* expected = "a safetensors file, a zip file of torch.save, or an index of shards";
@@ -66,9 +73,8 @@ void refuse_known_kinds(std::span<const std::uint8_t> bytes, const std::string& 
 }
 
 // Text that begins as an object of JSON; a safetensors file has zeros in its first eight bytes.
-bool is_json(const fs::path& path) {
-  const MappedFile file(path);
-  const auto start = ByteCursor(file.bytes()).text(8);
+bool is_json(std::span<const std::uint8_t> bytes) {
+  const auto start = ByteCursor(bytes).text(8);
   return start && start->find('\0') == std::string_view::npos &&
          start->substr(std::min(start->find_first_not_of(" \t\r\n"), start->size())).starts_with('{');
 }
@@ -84,6 +90,7 @@ Index read_index(const fs::path& path) {
   const auto json = nlohmann::json::parse(read_file(path, largest_index, where), std::ref(faults), /*allow_exceptions=*/false);
   check<FormatError>(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(), where, file,
                      "an index with a weight_map", "other text");
+  check<FormatError>(!faults.nested(), where, file, "texts in the weight_map", "deeper objects");
   check<FormatError>(faults.duplicate().empty(), where, file, "every name once", printable(faults.duplicate(), 200));
   Index index;
   for (const auto& [name, shard] : json["weight_map"].items()) {
@@ -107,7 +114,7 @@ class WeightsReader {
 
   void read(const fs::path& path) {
     if (fs::is_directory(path)) return read_folder(path);
-    if (is_json(path)) return read_shards(path);
+    if (is_json(MappedFile(path).bytes())) return read_shards(path);
     add(path, read_one(path));
   }
 
@@ -152,11 +159,12 @@ class WeightsReader {
   TensorMap read_one(const fs::path& path) {
     const auto mapping = std::make_shared<MappedFile>(path);
     const auto bytes = mapping->bytes();
-    if (ZipArchive::recognises(bytes)) {
+    const bool safetensors = begins_as_safetensors(bytes);
+    if (!safetensors && ZipArchive::recognises(bytes)) {
       weights_.mappings_.push_back(mapping);
       return read_torch_file(mapping, path.string(), part_);
     }
-    refuse_known_kinds(bytes, path.string());
+    if (!safetensors) refuse_known_kinds(bytes, path.string());
     const SafetensorsFile file(path);
     check(part_.empty(), where, "part", "none for a safetensors file", part_);
     weights_.mappings_.push_back(file.mapping());

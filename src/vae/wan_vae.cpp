@@ -35,6 +35,7 @@ TensorMap with_kernels_laid_out(const TensorMap& tensors) {
 
 WanVae::WanVae(const WanVaeConfig& config, Parameters parameters) : parameters_(std::move(parameters)) {
   network_ = std::make_shared<const wan_vae::Network>(wan_vae::declare_network(Scope(parameters_), checked(config)));
+  parameters_.finish();
   if (!parameters_.borrowed()) lay_out_kernels(parameters_);
 }
 

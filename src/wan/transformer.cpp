@@ -146,6 +146,7 @@ WanTransformer::WanTransformer(WanConfig config, Parameters parameters)
   head_ = nn::declare_linear(root / "head" / "head", dim, patch_values, {.init = Init::zeros});
   head_modulation_ = (root / "head").parameter("modulation", {1, 2, dim}, Init::normal_width);
   image_stem_ = declare_image_stem(root / "image_stem", config_);
+  parameters_.finish();
 }
 
 at::Tensor WanTransformer::forward(const at::Tensor& latents, const at::Tensor& timestep,

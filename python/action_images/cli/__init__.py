@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from .. import __version__
-from . import decode, doctor, encode, evaluate, generate, released, scene, train
+from . import convert, decode, doctor, encode, evaluate, generate, inspect, released, scene, train
 from .arguments import Parser
 
 __all__ = ["main"]
@@ -25,6 +25,8 @@ COMMANDS = {
     "train": train,
     "eval": evaluate,
     "scene": scene,
+    "convert": convert,
+    "inspect": inspect,
 }
 
 
