@@ -33,7 +33,8 @@ std::vector<std::int64_t> shape_of(const py::array& array) { return {array.shape
 
 VideoFrames frames_from(const py::array& array, std::size_t view) {
   const std::string name = text_of("images[", view, "]");
-  check(py::isinstance<py::array_t<std::uint8_t>>(array), where, name, "dtype uint8", std::string(py::str(array.dtype())));
+  check(py::isinstance<py::array_t<std::uint8_t>>(array), where, name, "dtype uint8",
+        std::string(py::str(array.dtype())));
   const auto axes = array.ndim();
   check_shape((axes == 3 || axes == 4) && array.shape(axes - 1) == 3, where, name, "(H, W, 3) or (T, H, W, 3)",
               shape_of(array));
@@ -115,7 +116,8 @@ class Callbacks {
 };
 
 py::dict generate(const WorldModel& model, const std::vector<py::array>& images, const std::string& prompt,
-                  const Rig& rig, GenerateOptions options, const py::object& progress, const py::object& stage_progress) {
+                  const Rig& rig, GenerateOptions options, const py::object& progress,
+                  const py::object& stage_progress) {
   std::vector<VideoFrames> views;
   for (const py::array& image : images) views.push_back(frames_from(image, views.size()));
   Callbacks callbacks;
@@ -151,7 +153,8 @@ void bind_options(py::module_& module) {
            [](Options& self, const Numbers& rows, const std::string& pixels_of) {
              self.view_actions = view_actions_from(rows, pixels_of);
            })
-      .def("set_action_views", [](Options& self, std::vector<std::int64_t> views) { self.action_views = std::move(views); })
+      .def("set_action_views",
+           [](Options& self, std::vector<std::int64_t> views) { self.action_views = std::move(views); })
       .def("set_frames", [](Options& self, std::int64_t frames) { self.frames = frames; })
       .def("set_steps", [](Options& self, int steps) { self.steps = steps; })
       .def("set_guidance", [](Options& self, double guidance) { self.guidance = guidance; })
@@ -164,7 +167,8 @@ void bind_options(py::module_& module) {
            [](Options& self, std::pair<double, double> levels) {
              self.guidance_interval = SigmaInterval{levels.first, levels.second};
            })
-      .def("set_step_cache", [](Options& self, const std::string& name) { self.step_cache = step_cache_from_name(name); })
+      .def("set_step_cache",
+           [](Options& self, const std::string& name) { self.step_cache = step_cache_from_name(name); })
       .def("set_step_cache_threshold", [](Options& self, double threshold) { self.step_cache_threshold = threshold; })
       .def("set_sigma_min", [](Options& self, double sigma) { self.sigma_min = sigma; })
       .def("set_extra_one_step", [](Options& self, bool extra) { self.extra_one_step = extra; })
@@ -176,10 +180,10 @@ void bind_options(py::module_& module) {
 
 void def_generate(py::module_& module, py::class_<WorldModel, std::shared_ptr<WorldModel>>& model) {
   bind_options(module);
-  model.def("generate", &generate, py::arg("images"), py::arg("prompt"), py::arg("rig"),
-            py::arg("options") = GenerateOptions(), py::arg("progress") = py::none(),
-            py::arg("stage_progress") = py::none(),
-            "Arrays and a Rig in, a dict of them out; action_images.model.WorldModel.generate documents the arguments.");
+  model.def(
+      "generate", &generate, py::arg("images"), py::arg("prompt"), py::arg("rig"),
+      py::arg("options") = GenerateOptions(), py::arg("progress") = py::none(), py::arg("stage_progress") = py::none(),
+      "Arrays and a Rig in, a dict of them out; action_images.model.WorldModel.generate documents the arguments.");
   module.def(
       "wan_negative_prompt", [] { return std::string(wan_negative_prompt); },
       "The negative prompt that Wan's public pipelines take by default: a Chinese list of flaws.");

@@ -62,7 +62,7 @@ def main():
         error = 1000 * np.linalg.norm(rollout.actions[:, :3] - actions[:, :3], axis=1).mean()
         print(f"{label}: actions read back with the cameras of their frames, {error:.2f} mm off on average")
     change = np.abs(videos["moving"] - videos["still"]).mean(axis=(0, 2, 3, 4))
-    print("change of the video by the cameras' motion, of 255, frame by frame:", " ".join(f"{c:.1f}" for c in change))
+    print("change of the video by the cameras' motion, of 255, frame by frame:", " ".join(f"{c:.3g}" for c in change))
 
 
 if __name__ == "__main__":

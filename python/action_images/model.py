@@ -160,7 +160,7 @@ class Rollout:
         return save_rollout(folder, {**vars(self), "goal": goal, "blocks": blocks})
 
     def __repr__(self) -> str:
-        views, frames, height, width, _ = self.video.shape
+        views, frames, height, width, _ = (self.video if self.action_images is None else self.action_images).shape
         return f"Rollout({self.task}, {self.prompt!r}: {views} views, {frames} frames, {height} x {width} px)"
 
     def _repr_html_(self) -> str:

@@ -17,9 +17,16 @@ class FrameCount {
  public:
   explicit FrameCount(std::int64_t asked) : frames_(asked) {}
 
-  template <typename Error = ShapeError>
   void agree(const char* argument, std::int64_t given) {
-    check<Error>(frames_ == 0 || given == frames_, where, argument, text_of(frames_, " frames"), text_of(given));
+    check_shape(frames_ == 0 || given == frames_, where, argument, text_of(frames_, " frames"), {given});
+    frames_ = given;
+  }
+
+  void agree_with(const Rig& rig) {
+    if (!rig.is_moving()) return;
+    const auto given = static_cast<std::int64_t>(rig.frames());
+    check(frames_ == 0 || given == frames_, where, "rig",
+          text_of("cameras that stand still, or those of ", frames_, " frames"), text_of("cameras of ", given));
     frames_ = given;
   }
 
@@ -62,7 +69,7 @@ std::int64_t resolve_frames(const Given& given, const GenerateOptions& options, 
   const auto rows = static_cast<std::int64_t>(options.view_actions.pixels.shape()[1]);
   if (options.task == Task::a2v && rows > 1) count.agree("view_actions", rows);
   if (options.task == Task::v2a && !given.views.empty()) count.agree("videos", given.views.front().frames);
-  if (given.rig.is_moving()) count.agree<ValueError>("rig", static_cast<std::int64_t>(given.rig.frames()));
+  count.agree_with(given.rig);
   const std::int64_t frames = count.value_or(config.frames);
   const auto stride = vae.temporal_stride();
   check<ShapeError>(frames >= 1 + stride && frames <= max_frames && frames % stride == 1, where, "frames",

@@ -40,7 +40,7 @@ def with_nan(values, place=(0, 0)):
 ACTIONS = tiny_world.actions()
 
 OPTIONS = [
-    ({"task": "fly"}, ValueError, r"task: expected i2va, a2v, v2a or i2v, got \"fly\""),
+    ({"task": "fly"}, ValueError, r"task: expected i2va, a2v, v2a, i2v or i2a, got \"fly\""),
     ({"prompt": ""}, ValueError, "prompt: expected an instruction, got an empty text"),
     ({"prompt": " \t\n"}, ValueError, "prompt: expected an instruction, got an empty text"),
     ({"prompt": "reach the block " * 20}, ValueError, "prompt: expected at most 12 tokens"),

@@ -64,7 +64,7 @@ def test_settings_say_what_was_done(model):
 
 def test_wans_negative_prompt_is_known_by_its_name(tiny_model, tmp_path):
     assert WAN_NEGATIVE_PROMPT.startswith("色调艳丽，过曝，静态") and WAN_NEGATIVE_PROMPT.endswith("倒着走")
-    assert len(WAN_NEGATIVE_PROMPT) == 120 and WAN_NEGATIVE_PROMPT.count("，") == 24
+    assert len(WAN_NEGATIVE_PROMPT) == 137 and WAN_NEGATIVE_PROMPT.count("，") == 27
     config = json.loads((tiny_model / "config.json").read_text())
     config["tokenizer"]["length"] = 512
     for name in ("model.safetensors", "tokenizer.model"):

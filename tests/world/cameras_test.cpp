@@ -26,7 +26,7 @@ const VideoVae& patch_vae() {
   return tiny.vae();
 }
 
-const WanVae& wan_vae() {
+const WanVae& tiny_wan_vae() {
   static const WanVae vae = [] {
     WanVaeConfig config = wan_vae_preset("2.1");
     config.dim = config.dec_dim = 6;
@@ -65,7 +65,9 @@ Eigen::Matrix<double, 6, 1> ray_of(const Camera& camera, double x, double y) {
   return ray_of(Eigen::Matrix4d::Identity(), camera, x, y);
 }
 
-at::Tensor patch_latents(const Rig& rig, const WorldConfig& config) { return encode_cameras(rig, 5, config, patch_vae()); }
+at::Tensor patch_latents(const Rig& rig, const WorldConfig& config) {
+  return encode_cameras(rig, 5, config, patch_vae());
+}
 
 }  // namespace
 
@@ -124,14 +126,15 @@ TEST_CASE("a camera that moves is seen in the latents of its frames only, by the
   const at::Tensor latents = encode_cameras(turning_rig(9), 9, config, patch_vae());
   CHECK(latents.sizes() == at::IntArrayRef{2, 3, 24, 4, 4});
   CHECK_FALSE(at::allclose(latents[0][0], latents[0][2], 1e-2, 1e-2));
-  CHECK(at::allclose(latents[1][0], latents[1][2], 1e-4, 1e-5));  // relative to the first frame's camera it stands still
+  CHECK(
+      at::allclose(latents[1][0], latents[1][2], 1e-4, 1e-5));  // relative to the first frame's camera it stands still
 }
 
 TEST_CASE("streamed through Wan's VAE, cameras have the latents of their whole videos") {
   const at::NoGradGuard no_gradients;
   const WorldConfig config = tiny_config();
   for (const Rig& rig : {turning_rig(9), tiny_rig(2)}) {
-    const at::Tensor latents = encode_cameras(rig, 9, config, wan_vae());
+    const at::Tensor latents = encode_cameras(rig, 9, config, tiny_wan_vae());
     REQUIRE(latents.sizes() == at::IntArrayRef{2, 3, 8, 4, 4});
     const Rig seen = in_camera_frame(rig, config);
     for (std::size_t view = 0; view < 2; ++view) {
@@ -147,7 +150,8 @@ TEST_CASE("streamed through Wan's VAE, cameras have the latents of their whole v
         }
       }
       const at::Tensor expected =
-          at::cat({wan_vae().encode(rays.narrow(1, 0, 3)), wan_vae().encode(rays.narrow(1, 3, 3))}, 1)[0].transpose(0, 1);
+          at::cat({tiny_wan_vae().encode(rays.narrow(1, 0, 3)), tiny_wan_vae().encode(rays.narrow(1, 3, 3))}, 1)[0]
+              .transpose(0, 1);
       CHECK(at::allclose(latents[static_cast<std::int64_t>(view)], expected, 1e-4, 1e-4));
     }
   }
@@ -161,7 +165,7 @@ TEST_CASE("views with equal cameras are encoded once") {
     last = total - done;
     return ++calls > 0;
   }};
-  const at::Tensor latents = encode_cameras(Rig({camera, camera, camera}), 9, tiny_config(), wan_vae(), counting);
+  const at::Tensor latents = encode_cameras(Rig({camera, camera, camera}), 9, tiny_config(), tiny_wan_vae(), counting);
   CHECK(calls == 3);
   CHECK(last == 0);
   CHECK(latents[2].equal(latents[0]));
@@ -170,7 +174,7 @@ TEST_CASE("views with equal cameras are encoded once") {
 TEST_CASE("encoding cameras can be stopped, and cameras of other frames are refused") {
   const at::NoGradGuard no_gradients;
   const VaeOptions stopping{.progress = [](std::int64_t, std::int64_t) { return false; }};
-  CHECK_THROWS_AS(encode_cameras(tiny_rig(2), 5, tiny_config(), wan_vae(), stopping), Interrupted);
+  CHECK_THROWS_AS(encode_cameras(tiny_rig(2), 5, tiny_config(), tiny_wan_vae(), stopping), Interrupted);
   CHECK_THROWS_AS(encode_cameras(tiny_rig(2), 5, tiny_config(), patch_vae(), stopping), Interrupted);
   CHECK_THROWS_WITH_AS(encode_cameras(turning_rig(9), 5, tiny_config(), patch_vae()),
                        "[world::encode_cameras] rig: expected cameras that stand still, or those of 5 frames, got "

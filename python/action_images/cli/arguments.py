@@ -83,6 +83,8 @@ def add_sampling_options(parser: Parser) -> None:
     add = group.add_argument
     add("--shift", type=number, metavar="S", help="of the noise levels")
     add("--solver", choices=("euler", "unipc", "unipc-bh1", "dpm++2m"), help="of the steps")
+    add("--sigma-min", type=number, metavar="SIGMA", help="lowest noise level of Euler's grid")
+    add("--no-extra-one-step", dest="extra_one_step", action="store_const", const=False, help="end the grid at that level, not at 0")
     add("--negative-prompt", metavar="TEXT", help='what the guidance leads away from; "wan": Wan\'s default')
     add("--guidance-rescale", type=number, metavar="SHARE", help="0..1, of the deviation that is restored")
     add("--guidance-interval", type=number, nargs=2, metavar=("LOW", "HIGH"), help="noise levels 0..1 with guidance")
@@ -96,7 +98,7 @@ def add_sampling_options(parser: Parser) -> None:
 
 def sampling_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of `add_sampling_options`, as WorldModel.generate names them."""
-    names = ("shift", "solver", "negative_prompt", "guidance_rescale", "guidance_interval", "step_cache")
+    names = ("shift", "solver", "sigma_min", "extra_one_step", "negative_prompt", "guidance_rescale", "guidance_interval", "step_cache")
     names += ("step_cache_threshold", "tiled", "tile_size", "tile_stride")
     return {name: getattr(arguments, name) for name in names}
 

@@ -133,4 +133,5 @@ def generated(model, rig, actions, arguments: Namespace):
             **sampling_options(arguments),
             seed=arguments.seed,
             progress=lambda done, steps: advance(),
+            stage_progress=lambda stage, done, total: advance(0, "" if stage == "sample" else f"{stage} {done}/{total}"),
         )
