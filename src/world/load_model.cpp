@@ -5,6 +5,7 @@
 #include <action_images/core/file.hpp>
 #include <action_images/text/umt5_names.hpp>
 #include <action_images/vae/wan_vae_names.hpp>
+#include <action_images/wan/lora.hpp>
 #include <action_images/wan/names.hpp>
 #include <action_images/world/presets.hpp>
 #include <action_images/world/world_model.hpp>
@@ -108,6 +109,7 @@ class Loading {
       config = published_config(tensors, vae_weights);
       tensors = with_camera_layers(std::move(tensors), config.transformer, options_.notice);
     }
+    for (const auto& [path, scale] : options_.lora) tensors = merge_lora(std::move(tensors), Lora::load(path), scale);
     WorldNetwork network(config, make_over<WanTransformer>(config.transformer, std::move(tensors)));
     return {std::move(network), placed_vae(config, vae_weights), prompts(config)};
   }

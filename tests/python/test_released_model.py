@@ -222,12 +222,12 @@ def test_tensors_that_do_not_fit_are_listed_together(in_release, tmp_path):
         ({"config": {"colour": 1}}, "colour"),
         ({"config": {"height": "tall"}}, "height"),
         ({"lora": ["nothing.safetensors"]}, "nothing.safetensors"),
-        ({"base": "nowhere/at/all"}, "Wan2.2_VAE.pth"),
+        ({"base": "nowhere/at/all", "model_id": ""}, "Wan2.2_VAE.pth"),
     ],
 )
 def test_wrong_options_are_refused_by_name(in_release, options, said):
     with pytest.raises(ValueError, match=said):
-        WorldModel.load("ActionImages", **{"model_id": "", **options})
+        WorldModel.load("ActionImages", **options)
 
 
 def test_a_model_that_is_nowhere_is_refused():

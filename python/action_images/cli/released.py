@@ -91,6 +91,8 @@ def run(arguments: Namespace) -> None:
     check(arguments)
     frames = rounded_frames(arguments.num_frames)
     views = view_actions(arguments, frames)
+    if arguments.task_type == "i2v":
+        views = None  # a plain video has no actions
     rig = load_rig(arguments.rig)
     check_folder(arguments.output)
     notices(arguments, frames)
@@ -134,7 +136,7 @@ def view_actions(arguments: Namespace, frames: int):
     """(2, 1, 7) or (2, frames, 7) numbers of the views, or None; the last row stands for frames that rounding added."""
     import numpy as np
 
-    if arguments.view1_action is None or arguments.task_type == "i2v":
+    if arguments.view1_action is None:
         return None
     rows = []
     for view in (1, 2):
