@@ -117,14 +117,14 @@ def test_prompts_of_different_lengths_and_time_steps_in_a_batch_are_each_as_alon
 def test_in_bfloat16_the_error_is_within_the_oracles_own(width, grid):
     config = {**CONFIGS["small"], "dim": 3 * width, "num_heads": 3, "ffn_dim": 8 * width, "num_layers": 4}
     network = network_of(config)
-    oracle = diffusers_network(config, network.state_dict())
+    exact, oracle = (diffusers_network(config, network.state_dict()) for _ in range(2))
+    network.to(torch.bfloat16), oracle.bfloat16()
     ours = theirs = 0.0
-    for seed in range(3):
+    for seed in range(6):
         latents, timestep, text = inputs_of(config, grid, text_length=512, seed=seed)
-        exact = oracle.float()(latents, timestep, text, return_dict=False)[0]
-        rounded = oracle.bfloat16()(latents.bfloat16(), timestep, text.bfloat16(), return_dict=False)[0]
-        oracle.load_state_dict({diffusers_name(name): value for name, value in network_of(config).state_dict().items()})
-        rough = network_of(config).to(torch.bfloat16)(latents, timestep, text)
-        ours += (rough.float() - exact).square().mean().item()
-        theirs += (rounded.float() - exact).square().mean().item()
-    assert ours <= theirs
+        wanted = exact(latents, timestep, text, return_dict=False)[0]
+        rounded = oracle(latents.bfloat16(), timestep, text.bfloat16(), return_dict=False)[0]
+        ours += (network(latents, timestep, text).float() - wanted).square().mean().item()
+        theirs += (rounded.float() - wanted).square().mean().item()
+    print(f"bfloat16, heads of {width}, grid {grid}: {(ours / theirs) ** 0.5:.3f} of the oracle's error")
+    assert ours <= 1.02 * theirs  # what chance makes of as many roundings
