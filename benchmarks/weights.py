@@ -3,9 +3,9 @@
 
     python benchmarks/weights.py [--megabytes 1000] [--folder /tmp] [--repeats 3]
 
-Every file is read to its last byte (a sum over it), once from the disk, with the file dropped from the page cache before
-(POSIX_FADV_DONTNEED), and again from the cache; then cast from float32 to bfloat16. Each reading is a process of its own,
-whose peak memory beyond an import of torch is given too.
+Every page of a file is read, once from the disk, with the file dropped from the page cache before
+(POSIX_FADV_DONTNEED), and again from the cache; then cast from float32 to bfloat16. Each reading is a process of its
+own, whose peak memory beyond an import of torch is given too.
 """
 import argparse
 import json
@@ -70,7 +70,8 @@ def drop_from_cache(path):
 def measure(way, path, cold):
     if cold:
         drop_from_cache(path)
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM, way, str(path)], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, way, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -95,7 +96,8 @@ def main():
                 cold = statistics.median(seconds for seconds, _ in runs[way, True])
                 warm = statistics.median(seconds for seconds, _ in runs[way, False])
                 peak = max(peak for _, peak in runs[way, False]) / 1e6
-                print(f"{kind:11s}  {way:21s}  {cold:13.3f}  {size / cold:6.0f}  {warm:14.3f}  {size / warm:6.0f}  {peak:9.0f}")
+                print(f"{kind:11s}  {way:21s}  {cold:13.3f}  {size / cold:6.0f}  {warm:14.3f}  {size / warm:6.0f}"
+                      f"  {peak:9.0f}")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
+#include <nlohmann/json.hpp>
 
 #include <action_images/tensor/safetensors.hpp>
 #include <action_images/tensor/weights.hpp>
@@ -55,7 +55,8 @@ std::function<bool(const LoadProgress&)> progress_of(const std::optional<py::fun
   return [callback = progress ? progress->ptr() : nullptr](const LoadProgress& at) {
     const py::gil_scoped_acquire held;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    return callback == nullptr || !py::reinterpret_borrow<py::function>(callback)(at.done, at.total).is(py::bool_(false));
+    return callback == nullptr ||
+           !py::reinterpret_borrow<py::function>(callback)(at.done, at.total).is(py::bool_(false));
   };
 }
 
@@ -84,8 +85,9 @@ Raises ValueError on a dtype that the format does not have, or if the file canno
 }
 
 void bind_names(py::module_& module) {
-  module.def("wan_transformer_tensors", &wan_transformer_tensors, py::arg("tensors"),
-             R"(The tensors under Wan's names: prefixes such as "pipe.dit." or "module." are taken off, diffusers' names renamed.
+  module.def(
+      "wan_transformer_tensors", &wan_transformer_tensors, py::arg("tensors"),
+      R"(The tensors under Wan's names: prefixes such as "pipe.dit." are taken off, diffusers' names renamed.
 
 Other names stay as they are; nothing is copied. Raises FormatError if two tensors get the same name.)");
   module.def(
@@ -107,7 +109,7 @@ is missing or has other axes.)");
         return with_camera_layers(std::move(tensors), wan_config(binding::json_from(config)), tell);
       },
       py::arg("tensors"), py::arg("config"), py::arg("notice") = py::none(),
-      R"(The tensors and those of the config's camera layers that they lack: cam_encoder zero, projector the identity.
+      R"(The tensors and the camera layers that they lack: cam_encoder zero, projector the identity.
 
 notice is called with one sentence if any were added.)");
 }
@@ -148,9 +150,8 @@ void bind_conversion(py::module_& module) {
 lora: a file, PEFT's folder, or a dict of its tensors, under the names of PEFT, diffusers, the published networks or
 kohya. Raises FormatError listing all names that do not fit; DoRA is refused.)");
   module.def("convert_weights", &convert, py::arg("input"), py::arg("output"), py::kw_only(),
-             py::arg("dtype") = py::none(), py::arg("names") = "wan",
-             py::arg("lora") = std::vector<ScaledFile>{}, py::arg("shard_bytes") = py::none(), py::arg("part") = "",
-             py::arg("progress") = py::none(),
+             py::arg("dtype") = py::none(), py::arg("names") = "wan", py::arg("lora") = std::vector<ScaledFile>{},
+             py::arg("shard_bytes") = py::none(), py::arg("part") = "", py::arg("progress") = py::none(),
              R"(Writes weights of any kind that load_tensors reads as safetensors, tensor by tensor; returns the files.
 
 dtype: of all floating-point tensors. names: "wan" gives known networks Wan's names, "as-is" keeps them. lora: (file,

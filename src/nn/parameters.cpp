@@ -77,7 +77,7 @@ at::Tensor Parameters::declare(const std::string& name, at::IntArrayRef shape, I
   return named_.back().second;
 }
 
-// A tensor that does not fit is refused by finish(), with all others; until then zeros, which take no memory, stand for it.
+// A tensor that does not fit is refused by finish(), with all others; until then zeros without memory stand for it.
 at::Tensor Parameters::adopt(const std::string& name, at::IntArrayRef shape) const {
   const auto found = existing_->find(name);
   const bool fits = found != existing_->end() && found->second.defined() && found->second.sizes() == shape;

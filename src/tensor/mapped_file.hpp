@@ -29,8 +29,8 @@ class MappedFile {
   /// Brings a part into memory at once, which is faster than touching it page by page.
   void populate(const void* begin, std::uint64_t size) const;
 
-  /// Gives back the memory of the whole pages in a part: they are read again when they are touched, and what was written
-  /// to them is lost.
+  /// Gives back the memory of the whole pages in a part: they are read again when they are touched, and what was
+  /// written to them is lost.
   void release(const void* begin, std::uint64_t size) const;
 
  private:

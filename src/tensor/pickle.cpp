@@ -21,12 +21,48 @@ constexpr std::uint8_t first_protocol = 2, last_protocol = 5;
 
 // The instructions, by the names that Python's pickletools gives them.
 enum Instruction : std::uint8_t {
-  MARK = '(', STOP = '.', NONE = 'N', NEWTRUE = 0x88, NEWFALSE = 0x89, BININT = 'J', BININT1 = 'K', BININT2 = 'M',
-  LONG1 = 0x8a, LONG4 = 0x8b, BINFLOAT = 'G', BINUNICODE = 'X', SHORT_BINUNICODE = 0x8c, BINUNICODE8 = 0x8d,
-  BINBYTES = 'B', SHORT_BINBYTES = 'C', BINBYTES8 = 0x8e, EMPTY_TUPLE = ')', TUPLE = 't', TUPLE1 = 0x85, TUPLE2 = 0x86,
-  TUPLE3 = 0x87, EMPTY_LIST = ']', APPEND = 'a', APPENDS = 'e', EMPTY_DICT = '}', SETITEM = 's', SETITEMS = 'u',
-  EMPTY_SET = 0x8f, ADDITEMS = 0x90, FROZENSET = 0x91, GLOBAL = 'c', STACK_GLOBAL = 0x93, REDUCE = 'R', BUILD = 'b',
-  BINPERSID = 'Q', BINGET = 'h', LONG_BINGET = 'j', BINPUT = 'q', LONG_BINPUT = 'r', MEMOIZE = 0x94, PROTO = 0x80,
+  MARK = '(',
+  STOP = '.',
+  NONE = 'N',
+  NEWTRUE = 0x88,
+  NEWFALSE = 0x89,
+  BININT = 'J',
+  BININT1 = 'K',
+  BININT2 = 'M',
+  LONG1 = 0x8a,
+  LONG4 = 0x8b,
+  BINFLOAT = 'G',
+  BINUNICODE = 'X',
+  SHORT_BINUNICODE = 0x8c,
+  BINUNICODE8 = 0x8d,
+  BINBYTES = 'B',
+  SHORT_BINBYTES = 'C',
+  BINBYTES8 = 0x8e,
+  EMPTY_TUPLE = ')',
+  TUPLE = 't',
+  TUPLE1 = 0x85,
+  TUPLE2 = 0x86,
+  TUPLE3 = 0x87,
+  EMPTY_LIST = ']',
+  APPEND = 'a',
+  APPENDS = 'e',
+  EMPTY_DICT = '}',
+  SETITEM = 's',
+  SETITEMS = 'u',
+  EMPTY_SET = 0x8f,
+  ADDITEMS = 0x90,
+  FROZENSET = 0x91,
+  GLOBAL = 'c',
+  STACK_GLOBAL = 0x93,
+  REDUCE = 'R',
+  BUILD = 'b',
+  BINPERSID = 'Q',
+  BINGET = 'h',
+  LONG_BINGET = 'j',
+  BINPUT = 'q',
+  LONG_BINPUT = 'r',
+  MEMOIZE = 0x94,
+  PROTO = 0x80,
   FRAME = 0x95,
 };
 
@@ -136,28 +172,61 @@ class PickleMachine {
 
   bool scalar(std::uint8_t code) {
     switch (code) {
-      case NONE: push(Kind::none); return true;
-      case NEWTRUE: push(Kind::boolean, 1); return true;
-      case NEWFALSE: push(Kind::boolean, 0); return true;
-      case BININT: push(Kind::integer, next<std::int32_t>()); return true;
-      case BININT1: push(Kind::integer, next<std::uint8_t>()); return true;
-      case BININT2: push(Kind::integer, next<std::uint16_t>()); return true;
-      case LONG1: push_long(next<std::uint8_t>()); return true;
-      case LONG4: push_long(next<std::uint32_t>()); return true;
-      case BINFLOAT: next<std::uint64_t>(); push(Kind::real); return true;
-      default: return false;
+      case NONE:
+        push(Kind::none);
+        return true;
+      case NEWTRUE:
+        push(Kind::boolean, 1);
+        return true;
+      case NEWFALSE:
+        push(Kind::boolean, 0);
+        return true;
+      case BININT:
+        push(Kind::integer, next<std::int32_t>());
+        return true;
+      case BININT1:
+        push(Kind::integer, next<std::uint8_t>());
+        return true;
+      case BININT2:
+        push(Kind::integer, next<std::uint16_t>());
+        return true;
+      case LONG1:
+        push_long(next<std::uint8_t>());
+        return true;
+      case LONG4:
+        push_long(next<std::uint32_t>());
+        return true;
+      case BINFLOAT:
+        next<std::uint64_t>();
+        push(Kind::real);
+        return true;
+      default:
+        return false;
     }
   }
 
   bool text_or_bytes(std::uint8_t code) {
     switch (code) {
-      case SHORT_BINUNICODE: push_text(Kind::text, next_text(next<std::uint8_t>())); return true;
-      case BINUNICODE: push_text(Kind::text, next_text(next<std::uint32_t>())); return true;
-      case BINUNICODE8: push_text(Kind::text, next_text(next<std::uint64_t>())); return true;
-      case SHORT_BINBYTES: push_text(Kind::bytes, next_text(next<std::uint8_t>())); return true;
-      case BINBYTES: push_text(Kind::bytes, next_text(next<std::uint32_t>())); return true;
-      case BINBYTES8: push_text(Kind::bytes, next_text(next<std::uint64_t>())); return true;
-      default: return false;
+      case SHORT_BINUNICODE:
+        push_text(Kind::text, next_text(next<std::uint8_t>()));
+        return true;
+      case BINUNICODE:
+        push_text(Kind::text, next_text(next<std::uint32_t>()));
+        return true;
+      case BINUNICODE8:
+        push_text(Kind::text, next_text(next<std::uint64_t>()));
+        return true;
+      case SHORT_BINBYTES:
+        push_text(Kind::bytes, next_text(next<std::uint8_t>()));
+        return true;
+      case BINBYTES:
+        push_text(Kind::bytes, next_text(next<std::uint32_t>()));
+        return true;
+      case BINBYTES8:
+        push_text(Kind::bytes, next_text(next<std::uint64_t>()));
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -172,22 +241,49 @@ class PickleMachine {
 
   bool container(std::uint8_t code) {
     switch (code) {
-      case MARK: marks_.push_back(stack_.size()); return true;
-      case EMPTY_TUPLE: push(Kind::tuple); return true;
-      case TUPLE1: push_tuple(pop_last(1)); return true;
-      case TUPLE2: push_tuple(pop_last(2)); return true;
-      case TUPLE3: push_tuple(pop_last(3)); return true;
-      case TUPLE: push_tuple(pop_to_mark()); return true;
-      case FROZENSET: push_tuple(pop_to_mark()); return true;
+      case MARK:
+        marks_.push_back(stack_.size());
+        return true;
+      case EMPTY_TUPLE:
+        push(Kind::tuple);
+        return true;
+      case TUPLE1:
+        push_tuple(pop_last(1));
+        return true;
+      case TUPLE2:
+        push_tuple(pop_last(2));
+        return true;
+      case TUPLE3:
+        push_tuple(pop_last(3));
+        return true;
+      case TUPLE:
+        push_tuple(pop_to_mark());
+        return true;
+      case FROZENSET:
+        push_tuple(pop_to_mark());
+        return true;
       case EMPTY_SET:
-      case EMPTY_LIST: push(Kind::list); return true;
-      case APPEND: extend(Kind::list, pop_last(1)); return true;
+      case EMPTY_LIST:
+        push(Kind::list);
+        return true;
+      case APPEND:
+        extend(Kind::list, pop_last(1));
+        return true;
       case ADDITEMS:
-      case APPENDS: extend(Kind::list, pop_to_mark()); return true;
-      case EMPTY_DICT: push(Kind::dict); return true;
-      case SETITEM: extend(Kind::dict, pop_last(2)); return true;
-      case SETITEMS: extend(Kind::dict, pop_to_mark()); return true;
-      default: return false;
+      case APPENDS:
+        extend(Kind::list, pop_to_mark());
+        return true;
+      case EMPTY_DICT:
+        push(Kind::dict);
+        return true;
+      case SETITEM:
+        extend(Kind::dict, pop_last(2));
+        return true;
+      case SETITEMS:
+        extend(Kind::dict, pop_to_mark());
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -204,13 +300,26 @@ class PickleMachine {
 
   bool memo(std::uint8_t code) {
     switch (code) {
-      case BINPUT: put(next<std::uint8_t>()); return true;
-      case LONG_BINPUT: put(next<std::uint32_t>()); return true;
-      case MEMOIZE: put(static_cast<std::uint32_t>(memo_.size())); return true;
-      case BINGET: get(next<std::uint8_t>()); return true;
-      case LONG_BINGET: get(next<std::uint32_t>()); return true;
-      case FRAME: require(next<std::uint64_t>() <= cursor_.left(), "a complete pickle", "its end"); return true;
-      default: return false;
+      case BINPUT:
+        put(next<std::uint8_t>());
+        return true;
+      case LONG_BINPUT:
+        put(next<std::uint32_t>());
+        return true;
+      case MEMOIZE:
+        put(static_cast<std::uint32_t>(memo_.size()));
+        return true;
+      case BINGET:
+        get(next<std::uint8_t>());
+        return true;
+      case LONG_BINGET:
+        get(next<std::uint32_t>());
+        return true;
+      case FRAME:
+        require(next<std::uint64_t>() <= cursor_.left(), "a complete pickle", "its end");
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -248,11 +357,20 @@ class PickleMachine {
         push_global(module, next_line());
         return true;
       }
-      case STACK_GLOBAL: push_stack_global(); return true;
-      case REDUCE: call(); return true;
-      case BUILD: build(); return true;
-      case BINPERSID: push(meaning_.persistent(pickle_, pickle_.at(pop()))); return true;
-      default: return false;
+      case STACK_GLOBAL:
+        push_stack_global();
+        return true;
+      case REDUCE:
+        call();
+        return true;
+      case BUILD:
+        build();
+        return true;
+      case BINPERSID:
+        push(meaning_.persistent(pickle_, pickle_.at(pop())));
+        return true;
+      default:
+        return false;
     }
   }
 

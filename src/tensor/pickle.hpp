@@ -22,18 +22,18 @@ class Pickle {
 
   struct Value {
     Kind kind = Kind::none;
-    std::int64_t integer = 0;     ///< integer (whole numbers of over 64 bits are "other"), boolean
-    std::string text = {};        ///< text; global: "module name"; storage: its key
-    std::vector<Id> items = {};   ///< tuple, list; dict: key, value, key, value, ...
-    at::Tensor tensor = {};       ///< tensor; storage: all its elements, 1-D
-    bool untyped = false;         ///< storage: of bytes
+    std::int64_t integer = 0;    ///< integer (whole numbers of over 64 bits are "other"), boolean
+    std::string text = {};       ///< text; global: "module name"; storage: its key
+    std::vector<Id> items = {};  ///< tuple, list; dict: key, value, key, value, ...
+    at::Tensor tensor = {};      ///< tensor; storage: all its elements, 1-D
+    bool untyped = false;        ///< storage: of bytes
   };
 
   /// What the reader of a pickle gives a meaning to; each throws for what it does not know.
   struct Meaning {
-    std::function<void(const std::string& name)> global;                           ///< may this name be used?
+    std::function<void(const std::string& name)> global;  ///< may this name be used?
     std::function<Value(const Pickle&, const Value& function, const Value& arguments)> call;  ///< arguments: a tuple
-    std::function<Value(const Pickle&, const Value& key)> persistent;              ///< what lies outside the pickle
+    std::function<Value(const Pickle&, const Value& key)> persistent;  ///< what lies outside the pickle
   };
 
   /// Reads protocols 2 to 5, the instructions that Python's own pickler writes for plain data.

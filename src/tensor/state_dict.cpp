@@ -21,7 +21,7 @@ using Value = Pickle::Value;
 constexpr int deepest = 8;  // dicts inside dicts
 
 // What training programs call the dict that holds the network's weights.
-constexpr std::array<std::string_view, 8> usual_names = {"state_dict",     "model_state_dict", "model", "module",
+constexpr std::array<std::string_view, 8> usual_names = {"state_dict",      "model_state_dict", "model", "module",
                                                          "network_weights", "weights",          "net",   "params"};
 
 bool is_utf8(const std::string& text) {
@@ -75,9 +75,8 @@ class StateDict {
     if (dict.kind != Kind::dict || depth > deepest) return false;
     if (has_tensors(dict)) return true;
     bool found = false;
-    for_each_item(dict, [&](const std::string&, const Value& value) {
-      found = found || leads_to_tensors(value, depth + 1);
-    });
+    for_each_item(dict,
+                  [&](const std::string&, const Value& value) { found = found || leads_to_tensors(value, depth + 1); });
     return found;
   }
 

@@ -67,10 +67,24 @@ constexpr std::string_view tensor_v3 = "torch._utils _rebuild_tensor_v3";
 
 // Called, or only named, in a pickle of tensors and plain values.
 const std::set<std::string_view>& plain_globals() {
-  static const std::set<std::string_view> names = {
-      untyped_storage, ordered_dict, from_type, parameter, parameter_with_state, tensor_v1, tensor_v2, tensor_v3,
-      "torch UntypedStorage", "torch Size", "torch device", "torch Tensor", "torch.nn.parameter Parameter",
-      "_codecs encode", "__builtin__ set", "builtins set", "__builtin__ frozenset", "builtins frozenset"};
+  static const std::set<std::string_view> names = {untyped_storage,
+                                                   ordered_dict,
+                                                   from_type,
+                                                   parameter,
+                                                   parameter_with_state,
+                                                   tensor_v1,
+                                                   tensor_v2,
+                                                   tensor_v3,
+                                                   "torch UntypedStorage",
+                                                   "torch Size",
+                                                   "torch device",
+                                                   "torch Tensor",
+                                                   "torch.nn.parameter Parameter",
+                                                   "_codecs encode",
+                                                   "__builtin__ set",
+                                                   "builtins set",
+                                                   "__builtin__ frozenset",
+                                                   "builtins frozenset"};
   return names;
 }
 
@@ -154,10 +168,8 @@ Value TorchStorages::storage(const Pickle& pickle, const Value& id) {
   const auto dtype = untyped ? std::optional(at::kByte) : find(storage_types, type.text);
   require(dtype.has_value(), file_, text_of("storage ", printable(key.text)), "a type of storage",
           printable(type.text, 100));
-  return {.kind = Kind::storage,
-          .text = key.text,
-          .tensor = elements(key.text, *dtype, count.integer),
-          .untyped = untyped};
+  return {
+      .kind = Kind::storage, .text = key.text, .tensor = elements(key.text, *dtype, count.integer), .untyped = untyped};
 }
 
 at::Tensor TorchStorages::elements(const std::string& key, at::ScalarType dtype, std::int64_t count) {

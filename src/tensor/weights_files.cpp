@@ -87,7 +87,8 @@ struct Index {
 Index read_index(const fs::path& path) {
   const std::string file = path.string();
   JsonFaults faults;
-  const auto json = nlohmann::json::parse(read_file(path, largest_index, where), std::ref(faults), /*allow_exceptions=*/false);
+  const auto json =
+      nlohmann::json::parse(read_file(path, largest_index, where), std::ref(faults), /*allow_exceptions=*/false);
   check<FormatError>(json.is_object() && json.contains("weight_map") && json["weight_map"].is_object(), where, file,
                      "an index with a weight_map", "other text");
   check<FormatError>(!faults.nested(), where, file, "texts in the weight_map", "deeper objects");
@@ -123,9 +124,12 @@ class WeightsReader {
     std::vector<fs::path> indices, safetensors, others;
     for (const auto& entry : fs::directory_iterator(folder)) {
       const fs::path& path = entry.path();
-      if (ends_with(path, ".index.json")) indices.push_back(path);
-      else if (ends_with(path, ".safetensors")) safetensors.push_back(path);
-      else if (is_torch_file(path)) others.push_back(path);
+      if (ends_with(path, ".index.json"))
+        indices.push_back(path);
+      else if (ends_with(path, ".safetensors"))
+        safetensors.push_back(path);
+      else if (is_torch_file(path))
+        others.push_back(path);
     }
     for (auto* found : {&indices, &safetensors, &others}) {
       if (found->empty()) continue;

@@ -70,7 +70,8 @@ WanConfig wan_config_from_tensors(const TensorMap& tensors, std::int64_t head_di
   config.ffn_dim = sizes_of(tensors, "blocks.0.ffn.0.weight", 2)[0];
   config.text_dim = sizes_of(tensors, "text_embedding.0.weight", 2)[1];
   config.freq_dim = sizes_of(tensors, "time_embedding.0.weight", 2)[1];
-  config.out_dim = sizes_of(tensors, "head.head.weight", 2)[0] / std::max<std::int64_t>(patch[2] * patch[3] * patch[4], 1);
+  config.out_dim =
+      sizes_of(tensors, "head.head.weight", 2)[0] / std::max<std::int64_t>(patch[2] * patch[3] * patch[4], 1);
   config.num_layers = count_layers(tensors, "blocks.", "ffn.0.weight");
   config.num_heads = heads_of(config, head_dim);
   config.has_image_input = tensors.count("img_emb.proj.1.weight") > 0;

@@ -126,9 +126,11 @@ class LoraReader {
   void check_halves() {
     for (const auto& [key, change] : lora_.changes_) {
       if (change.down.defined() != change.up.defined()) halves_.push_back(change.name);
-      if (!change.down.defined() && !change.up.defined() && !change.difference.defined()) halves_.push_back(change.name);
+      if (!change.down.defined() && !change.up.defined() && !change.difference.defined())
+        halves_.push_back(change.name);
       const bool pair = change.down.defined() && change.up.defined() && change.down.dim() > 1 && change.up.dim() > 1;
-      if (pair && (change.down.size(0) != change.up.size(1) || change.down.size(0) == 0)) misshaped_.push_back(change.name);
+      if (pair && (change.down.size(0) != change.up.size(1) || change.down.size(0) == 0))
+        misshaped_.push_back(change.name);
     }
   }
 

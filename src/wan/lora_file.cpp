@@ -42,7 +42,8 @@ Lora::Scaling scaling_of(const std::string& text, const std::string& file) {
 Lora Lora::load(const fs::path& path) {
   const MappedWeights weights(path);
   const auto described = weights.metadata().find("lora_adapter_metadata");
-  if (described != weights.metadata().end()) return Lora(weights.tensors(), scaling_of(described->second, path.string()));
+  if (described != weights.metadata().end())
+    return Lora(weights.tensors(), scaling_of(described->second, path.string()));
   const bool of_peft = fs::is_directory(path) || path.stem() == "adapter_model";
   const fs::path config = (fs::is_directory(path) ? path : path.parent_path()) / "adapter_config.json";
   if (!of_peft || !fs::is_regular_file(config)) return Lora(weights.tensors());

@@ -13,11 +13,10 @@ namespace {
 
 using Renamed = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<std::string_view, 8> wrappers = {"pipe.",        "dit.",           "module.", "model.",
-                                                      "transformer.", "diffusion_model.", "_orig_mod.", "base_model."};
-constexpr std::array<std::string_view, 7> tops = {"patch_embedding.", "text_embedding.", "time_embedding.",
-                                                  "time_projection.", "head.",           "img_emb.",
-                                                  "image_stem."};
+constexpr std::array<std::string_view, 8> wrappers = {
+    "pipe.", "dit.", "module.", "model.", "transformer.", "diffusion_model.", "_orig_mod.", "base_model."};
+constexpr std::array<std::string_view, 7> tops = {
+    "patch_embedding.", "text_embedding.", "time_embedding.", "time_projection.", "head.", "img_emb.", "image_stem."};
 constexpr std::string_view block = "blocks.";
 
 // diffusers' names and Wan's, outside the blocks

@@ -34,8 +34,8 @@ class Conversion {
   Conversion(const fs::path& input, const ConvertOptions& options) : weights_(input, options.part), options_(options) {
     const bool floating = !options.dtype || at::isFloatingType(*options.dtype);
     check(floating, where, "dtype", "a floating-point type", at::toString(options.dtype.value_or(at::kFloat)));
-    KnownWeights known = options.wan_names ? know_weights(weights_.tensors())
-                                           : KnownWeights{WeightsKind::other, weights_.tensors()};
+    KnownWeights known =
+        options.wan_names ? know_weights(weights_.tensors()) : KnownWeights{WeightsKind::other, weights_.tensors()};
     tensors_ = std::move(known.tensors);
     check(options.loras.empty() || known.kind == WeightsKind::transformer, where, "loras",
           "none but for a transformer with Wan's names", weights_kind_name(known.kind));
@@ -85,11 +85,11 @@ class Conversion {
   LoadProgress progress_;
 };
 
+// As in Python: "bfloat16".
+std::string dtype_name(const at::Tensor& tensor) { return std::string(c10::getDtypeNames(tensor.scalar_type()).first); }
+
 nlohmann::json tensor_json(const std::string& name, const at::Tensor& tensor) {
-  return {{"name", name},
-          {"dtype", at::toString(tensor.scalar_type())},
-          {"shape", tensor.sizes().vec()},
-          {"bytes", tensor.nbytes()}};
+  return {{"name", name}, {"dtype", dtype_name(tensor)}, {"shape", tensor.sizes().vec()}, {"bytes", tensor.nbytes()}};
 }
 
 }  // namespace
@@ -105,7 +105,7 @@ nlohmann::json inspect_weights(const fs::path& path, const std::string& part) {
   std::uint64_t bytes = 0, values = 0;
   for (const auto& [name, tensor] : weights.tensors()) {
     tensors.push_back(tensor_json(name, tensor));
-    auto& dtype = dtypes[at::toString(tensor.scalar_type())];
+    auto& dtype = dtypes[dtype_name(tensor)];
     if (dtype.is_null()) dtype = {{"tensors", 0}, {"values", 0}, {"bytes", 0}};
     dtype["tensors"] = dtype["tensors"].get<std::uint64_t>() + 1;
     dtype["values"] = dtype["values"].get<std::uint64_t>() + static_cast<std::uint64_t>(tensor.numel());
@@ -115,10 +115,14 @@ nlohmann::json inspect_weights(const fs::path& path, const std::string& part) {
   }
   for (const fs::path& file : weights.files()) files.push_back(file.string());
   const KnownWeights known = know_weights(weights.tensors());
-  return {{"files", files},   {"bytes", bytes},
-          {"values", values}, {"kind", weights_kind_name(known.kind)},
-          {"config", config_of_weights(known)}, {"dtypes", dtypes},
-          {"metadata", weights.metadata()},     {"tensors", tensors}};
+  return {{"files", files},
+          {"bytes", bytes},
+          {"values", values},
+          {"kind", weights_kind_name(known.kind)},
+          {"config", config_of_weights(known)},
+          {"dtypes", dtypes},
+          {"metadata", weights.metadata()},
+          {"tensors", tensors}};
 }
 
 }  // namespace action_images

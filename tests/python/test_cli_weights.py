@@ -145,11 +145,11 @@ def test_inspect_prints_kind_config_and_sizes(checkpoint, command_line):
     path, state = checkpoint
     out = command_line("inspect", path).out
     for line in (f"file      {path}", f"holds     {len(state)} tensors", "kind      transformer", "config    dim: 128",
-                 "config    camera_channels: 10", "dtype     Float: "):
+                 "config    camera_channels: 10", "dtype     float32: "):
         assert line in out
     assert "patch_embedding" not in out
     listed = command_line("inspect", path, "--tensors").out
-    assert "Float     pipe.dit.patch_embedding.weight (128, 6, 1, 2, 2)" in listed
+    assert "float32   pipe.dit.patch_embedding.weight (128, 6, 1, 2, 2)" in listed
 
 
 def test_inspect_prints_json(checkpoint, command_line):
@@ -159,7 +159,7 @@ def test_inspect_prints_json(checkpoint, command_line):
     assert report["values"] == sum(value.numel() for value in state.values())
     assert report["config"] == WanTransformer(CONFIG).config
     listed = json.loads(command_line("inspect", path, "--json", "--tensors").out)["tensors"]
-    assert {"name": "pipe.dit.head.head.bias", "dtype": "Float", "shape": [20], "bytes": 80} in listed
+    assert {"name": "pipe.dit.head.head.bias", "dtype": "float32", "shape": [20], "bytes": 80} in listed
 
 
 def test_inspect_recognises_the_other_networks(tmp_path):

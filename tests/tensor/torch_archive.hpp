@@ -33,7 +33,9 @@ inline std::string zip_of(const std::vector<std::pair<std::string, std::string>>
   Bytes file, directory;
   for (const auto& [name, data] : entries) {
     const auto add_sizes = [&name = name, &data = data](Bytes& to) {
-      to.add(std::uint32_t{0}).add(static_cast<std::uint32_t>(data.size())).add(static_cast<std::uint32_t>(data.size()));
+      to.add(std::uint32_t{0})
+          .add(static_cast<std::uint32_t>(data.size()))
+          .add(static_cast<std::uint32_t>(data.size()));
       to.add(static_cast<std::uint16_t>(name.size())).add(std::uint16_t{0});
     };
     directory.add(std::uint32_t{0x02014b50}).add(std::uint16_t{20}).add(std::uint16_t{20}).add(std::uint64_t{0});
@@ -66,7 +68,8 @@ inline std::string pickle_of_two_floats() {
   const std::string storage = "(" + text_instruction("storage") + "ctorch\nFloatStorage\n" + text_instruction("0") +
                               text_instruction("cpu") + "K\2tQ";
   const std::string view = std::string("K\0", 2) + "K\2\x85K\1\x85\x89";
-  const std::string tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + view + "ccollections\nOrderedDict\n)RtR";
+  const std::string tensor =
+      "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + view + "ccollections\nOrderedDict\n)RtR";
   return "\x80\2}" + text_instruction("x") + tensor + "s.";
 }
 

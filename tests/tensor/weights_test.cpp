@@ -114,7 +114,9 @@ TEST_CASE("tensors are made when they are written, one by one, into shards") {
   for (const char* name : {"a", "b", "c"}) {
     const auto make = [&] {
       most = std::max(most, ++alive);
-      return at::from_blob(std::malloc(400), {100}, [&](void* data) { std::free(data), --alive; }, at::kFloat).fill_(1.0);
+      return at::from_blob(
+                 std::malloc(400), {100}, [&](void* data) { std::free(data), --alive; }, at::kFloat)
+          .fill_(1.0);
     };
     sources.emplace(name, TensorSource{at::kFloat, {100}, make});
   }

@@ -20,13 +20,21 @@ TEST_CASE("names of wrappers and of diffusers become Wan's, and other names are 
   CHECK(wan_transformer_name("scale_shift_table") == "head.modulation");
   CHECK(wan_transformer_name("blocks.1.scale_shift_table") == "blocks.1.modulation");
   CHECK(wan_transformer_name("condition_embedder.image_embedder.ff.net.0.proj.weight") == "img_emb.proj.1.weight");
-  for (const char* name : {"", "blocks.", "blocks.3", "blocks.x.norm2.bias", "vae.conv1.weight", "scale_shift_table_2"}) {
+  for (const char* name :
+       {"", "blocks.", "blocks.3", "blocks.x.norm2.bias", "vae.conv1.weight", "scale_shift_table_2"}) {
     CHECK_FALSE(wan_transformer_name(name).has_value());
   }
 }
 
 TEST_CASE("a network's config is that of its tensors") {
-  WanConfig config{.dim = 128, .in_dim = 6, .ffn_dim = 20, .out_dim = 5, .text_dim = 7, .freq_dim = 8, .num_heads = 1, .num_layers = 2};
+  WanConfig config{.dim = 128,
+                   .in_dim = 6,
+                   .ffn_dim = 20,
+                   .out_dim = 5,
+                   .text_dim = 7,
+                   .freq_dim = 8,
+                   .num_heads = 1,
+                   .num_layers = 2};
   config.camera_channels = 10;
   config.camera_pool = {2, 16, 16};
   const WanTransformer network(config);
@@ -45,7 +53,14 @@ TEST_CASE("a network's config is that of its tensors") {
 }
 
 TEST_CASE("camera layers are added once, with a notice") {
-  const WanConfig plain{.dim = 128, .in_dim = 6, .ffn_dim = 20, .out_dim = 5, .text_dim = 7, .freq_dim = 8, .num_heads = 1, .num_layers = 2};
+  const WanConfig plain{.dim = 128,
+                        .in_dim = 6,
+                        .ffn_dim = 20,
+                        .out_dim = 5,
+                        .text_dim = 7,
+                        .freq_dim = 8,
+                        .num_heads = 1,
+                        .num_layers = 2};
   WanConfig config = plain;
   config.camera_channels = 10;
   config.camera_pool = {2, 1, 1};

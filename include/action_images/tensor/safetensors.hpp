@@ -20,9 +20,9 @@ class MappedFile;
 
 /// A safetensors file mapped into memory: opening it reads and checks its header, not its numbers.
 ///
-/// dtypes: F64 F32 F16 BF16 F8_E4M3 F8_E5M2 I64 I32 I16 I8 U64 U32 U16 U8 BOOL. Everything that the format promises is checked before the first
-/// tensor is made: the header's size (at most 100 MB) and text, duplicate names, shapes that overflow, and data
-/// offsets, which must cover the file without gaps or overlaps.
+/// dtypes: F64 F32 F16 BF16 F8_E4M3 F8_E5M2 I64 I32 I16 I8 U64 U32 U16 U8 BOOL. Everything that the format promises is
+/// checked before the first tensor is made: the header's size (at most 100 MB) and text, duplicate names, shapes that
+/// overflow, and data offsets, which must cover the file without gaps or overlaps.
 class SafetensorsFile {
  public:
   using Metadata = std::map<std::string, std::string>;
@@ -84,8 +84,8 @@ struct TensorSource {
 /// Writes tensors that are made one by one, so that no more than one of them is in memory.
 ///
 /// With `shard_bytes` and more than that of data they go into shards "stem-00001-of-0000N.safetensors" of at most that
-/// size (or one tensor) beside "stem.safetensors.index.json". All files appear together when the last one is written, or
-/// none does: whatever `make` throws is passed on.
+/// size (or one tensor) beside "stem.safetensors.index.json". All files appear together when the last one is written,
+/// or none does: whatever `make` throws is passed on.
 /// @param path  of the file; with shards, of what "stem.safetensors" would be.
 /// @return the files, the index last.
 /// @throws as save_safetensors; ValueError also if a tensor is not as its source says.

@@ -32,8 +32,8 @@ class Lora {
   explicit Lora(const TensorMap& tensors, const Scaling& scaling);
   explicit Lora(const TensorMap& tensors) : Lora(tensors, Scaling()) {}
 
-  /// Reads a file of weights, or PEFT's folder; alpha also from diffusers' metadata in the file's header, or from PEFT's
-  /// adapter_config.json beside it.
+  /// Reads a file of weights, or PEFT's folder; alpha also from diffusers' metadata in the file's header, or from
+  /// PEFT's adapter_config.json beside it.
   /// @throws FormatError as load_tensors and the constructor, or if the configuration has ranks or alphas by module.
   static Lora load(const std::filesystem::path& path);
 
@@ -51,10 +51,10 @@ class Lora {
   friend class LoraReader;
 
   struct Change {
-    at::Tensor down, up;       ///< A (rank, in ...) and B (out, rank ...)
-    at::Tensor difference;     ///< or the whole change
+    at::Tensor down, up;    ///< A (rank, in ...) and B (out, rank ...)
+    at::Tensor difference;  ///< or the whole change
     std::optional<double> alpha;
-    std::string name;          ///< as in the file, for messages
+    std::string name;  ///< as in the file, for messages
   };
 
   const Change* find(const std::string& name) const;

@@ -17,8 +17,8 @@ using Notice = std::function<void(const std::string&)>;
 
 /// Wan's name of a transformer's parameter as a checkpoint has it: prefixes of what it was saved in ("pipe.", "dit.",
 /// "module.", "model.", "transformer.", "diffusion_model.", "_orig_mod.", any number of them) are taken off, and names
-/// of diffusers' WanTransformer3DModel become Wan's: "model.blocks.3.attn1.to_q.weight" is "blocks.3.self_attn.q.weight".
-/// No value for a name that is no parameter of the transformer.
+/// of diffusers' WanTransformer3DModel become Wan's: "model.blocks.3.attn1.to_q.weight" is
+/// "blocks.3.self_attn.q.weight". No value for a name that is no parameter of the transformer.
 std::optional<std::string> wan_transformer_name(std::string_view name);
 
 /// The tensors under Wan's names, with the camera layers "blocks.N.cam_encoder.2.*" and "blocks.N.projector.*" as
@@ -26,8 +26,9 @@ std::optional<std::string> wan_transformer_name(std::string_view name);
 /// @throws FormatError if two tensors get the same name.
 TensorMap wan_transformer_tensors(TensorMap tensors);
 
-/// The sizes of the network that tensors with Wan's names belong to, as their shapes say. What shapes do not say is as in Wan and in Action Images: heads of `head_dim` channels, camera latents of
-/// twice the latents' channels, an average of the cameras over 16 x 16 places if that divides the layer's width.
+/// The sizes of the network that tensors with Wan's names belong to, as their shapes say. What shapes do not say is as
+/// in Wan and in Action Images: heads of `head_dim` channels, camera latents of twice the latents' channels, an average
+/// of the cameras over 16 x 16 places if that divides the layer's width.
 /// @throws FormatError naming a tensor that is missing or has another number of axes, or a width that is no multiple
 ///         of head_dim.
 WanConfig wan_config_from_tensors(const TensorMap& tensors, std::int64_t head_dim = 128);

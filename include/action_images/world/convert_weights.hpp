@@ -29,7 +29,8 @@ struct ConvertOptions {
 /// write_safetensors), which appear complete or not at all. Tensors are read, changed and written one by one; what
 /// was read is given back, so memory stays below a few times the largest tensor. The free texts of the header are kept.
 /// @return the files, the index last.
-/// @throws FormatError as MappedWeights, Lora::load and Lora::check_fit; ValueError on a dtype that is no floating-point
+/// @throws FormatError as MappedWeights, Lora::load and Lora::check_fit; ValueError on a dtype that is no
+/// floating-point
 ///         one or not in the format, or LoRAs for other weights than a transformer with wan_names; Interrupted.
 std::vector<std::filesystem::path> convert_weights(const std::filesystem::path& input,
                                                    const std::filesystem::path& output,

@@ -26,7 +26,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--lora", type=lora, action="append", default=[], metavar="FILE[:SCALE]", help="merged into a transformer"
     )
-    parser.add_argument("--shard-size", type=size, metavar="SIZE", help="most data of a file, as 5GB; default: one file")
+    parser.add_argument("--shard-size", type=size, metavar="SIZE", help="most data of a file, as 5GB; default: all")
     add_part(parser)
     add_quiet(parser)
 

@@ -40,7 +40,8 @@ def lines(report: dict[str, Any], tensors: bool) -> list[str]:
     shown.append(f"{'holds':<10}{len(report['tensors'])} tensors, {report['values']} values, {size(report['bytes'])}")
     shown.append(f"{'kind':<10}{report['kind']}")
     for name, dtype in report["dtypes"].items():
-        shown.append(f"{'dtype':<10}{name}: {dtype['tensors']} tensors, {dtype['values']} values, {size(dtype['bytes'])}")
+        counts = f"{dtype['tensors']} tensors, {dtype['values']} values, {size(dtype['bytes'])}"
+        shown.append(f"{'dtype':<10}{name}: {counts}")
     for key, value in (report["config"] or {}).items():
         shown.append(f"{'config':<10}{key}: {json.dumps(value)}")
     for key, value in report["metadata"].items():
