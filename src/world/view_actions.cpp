@@ -36,7 +36,7 @@ PixelActions model_pixels(const ViewActions& actions, const Rig& given, std::int
   const auto count = static_cast<std::size_t>(frames);
   const bool fits = shape[0] == given.size() && shape[2] == 7 && (shape[1] == 1 || shape[1] >= count);
   check_shape(fits, "world::WorldModel::generate", "view_actions",
-              text_of('(', given.size(), ", 7) or (", given.size(), ", ", frames, ", 7)"), shape);
+              text_of('(', given.size(), ", 7) or (", given.size(), ", T, 7)"), shape);
   const CropResize resize = actions.pixels_of == PixelsOf::given ? CropResize(given, config) : CropResize();
   auto pixels = PixelActions::from_shape({shape[0], count, 7});
   for (std::size_t view = 0; view < shape[0]; ++view) {

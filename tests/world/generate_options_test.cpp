@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <action_images/world/generate_options.hpp>
+#include <action_images/world/world_model.hpp>
 
 #include <array>
 #include <cmath>
@@ -10,8 +10,8 @@
 #include <doctest/doctest.h>
 
 #include <action_images/core/interrupted.hpp>
+#include <action_images/world/generate_options.hpp>
 #include <action_images/world/negative_prompt.hpp>
-#include <action_images/world/world_model.hpp>
 
 #include "tiny_model.hpp"
 
@@ -99,12 +99,14 @@ TEST_CASE("a step cache says how many steps were evaluated, and one that tolerat
   const Rollout exact = plan({.steps = 12});
   CHECK(exact.settings["steps_evaluated"] == 12);
   CHECK(exact.settings["steps_reused"] == 0);
-  for (const auto kind : {StepCacheKind::cosine, StepCacheKind::easy, StepCacheKind::tea}) {
-    const bool cosine = kind == StepCacheKind::cosine;
-    const Rollout none = plan({.steps = 12, .step_cache = kind, .step_cache_threshold = cosine ? 1.0 : 0.0});
+  for (const auto kind : {StepCacheKind::easy, StepCacheKind::tea}) {
+    const Rollout none = plan({.steps = 12, .step_cache = kind, .step_cache_threshold = 0.0});
     CHECK(none.video == exact.video);
     CHECK(none.settings["steps_reused"] == 0);
-    const Rollout much = plan({.steps = 12, .step_cache = kind, .step_cache_threshold = cosine ? -0.98 : 100.0});
+  }
+  for (const auto kind : {StepCacheKind::cosine, StepCacheKind::easy, StepCacheKind::tea}) {
+    const double threshold = kind == StepCacheKind::cosine ? -0.98 : 100.0;
+    const Rollout much = plan({.steps = 12, .step_cache = kind, .step_cache_threshold = threshold});
     CHECK(much.settings["steps_reused"] > 0);
     CHECK(much.settings["steps_evaluated"].get<int>() + much.settings["steps_reused"].get<int>() == 12);
     CHECK(much.settings["step_cache"] == name_of(kind));
@@ -299,7 +301,7 @@ TEST_CASE("options that are out of range or exclude each other are refused by na
           [] { plan({.task = Task::i2v, .view_actions = as_seen(tiny_rig(2))}); });
   refused("view_actions: expected none beside actions or first_action",
           [] { plan({.first_action = seen_action(), .view_actions = as_seen(tiny_rig(2))}); });
-  refused("view_actions: expected (2, 7) or (2, 5, 7)",
+  refused("view_actions: expected (2, 7) or (2, T, 7)",
           [] { plan({.view_actions = as_seen(tiny_rig(1)), .frames = 5}); });
   refused("view_actions: expected 9 frames, got (5,)",
           [] { plan({.task = Task::a2v, .view_actions = as_seen(tiny_rig(2), 5), .frames = 9}); });
