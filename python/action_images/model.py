@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import Rig
@@ -67,6 +65,8 @@ from . import _loading
 from ._generate_options import native_options
 from ._inputs import pictures, videos_of
 from ._loading import embedded_models
+from ._memory import enough_memory
+from ._prompts import PromptEncoder, texts
 from ._rollout import Rollout
 from ._tensor_codec import decode_tensor, encode_tensor, tensor_rig
 
@@ -123,7 +123,7 @@ class WorldModel:
         """Loads a world model; see `load`."""
         where = f"{WHERE}.load"
         path = _loading.model_path(model, where, options.get("checkpoints", "checkpoints"))
-        with _enough_memory(where):
+        with enough_memory(where):
             self._native = _model.WorldModel(path, **_loading.options(where, **options))
         self._config = json.loads(self._native.config)
 
@@ -159,8 +159,8 @@ class WorldModel:
 
         Raises ValueError for a prompt that is too long, unless the model's config says that it is cut.
         """
-        with _enough_memory(f"{WHERE}.encode_prompts"):
-            return self._native.encode_prompts(_prompts(prompts, f"{WHERE}.encode_prompts"))
+        with enough_memory(f"{WHERE}.encode_prompts"):
+            return self._native.encode_prompts(texts(prompts, f"{WHERE}.encode_prompts"))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -272,39 +272,12 @@ class WorldModel:
             tile_stride=tile_stride if tiled else None,
             seed=seed,
         )
-        with _enough_memory(where):
+        with enough_memory(where):
             made = self._native.generate(views, prompt, rig, options, progress, stage_progress)
         if made["actions"] is None:
             made["confidence"] = None
         made["settings"], made["timings"] = json.loads(made["settings"]), json.loads(made["timings"])
         return Rollout(**made, prompt=prompt, task=task)
-
-
-class PromptEncoder:
-    """The text encoder and tokenizer of a world model alone.
-
-    To encode prompts before the world model itself is in memory, with an `embedding_cache` that both are given:
-
-    >>> PromptEncoder("ActionImages/checkpoint.ckpt", embedding_cache="prompts").encode([prompt, ""])
-    >>> model = WorldModel.load("ActionImages/checkpoint.ckpt", embedding_cache="prompts")
-    """
-
-    def __init__(self, model: str | os.PathLike, **options: Any):
-        """Finds the files; takes what `WorldModel.load` takes, and raises what it raises."""
-        where = "model::PromptEncoder"
-        path = _loading.model_path(model, where, options.get("checkpoints", "checkpoints"))
-        self._native = _model.PromptEncoder(path, **_loading.options(where, **options))
-
-    def encode(self, prompts: Sequence[str]) -> torch.Tensor:
-        """States (B, L, D) of prompts on the CPU; padding rows are zero. The network is read unless all are cached."""
-        with _enough_memory("model::PromptEncoder.encode"):
-            return self._native.encode(_prompts(prompts, "model::PromptEncoder.encode"))
-
-
-def _prompts(prompts: Sequence[str], where: str) -> list[str]:
-    if isinstance(prompts, str) or not all(isinstance(prompt, str) for prompt in prompts) or not prompts:
-        raise ValueError(f"[{where}] prompts: expected a list of texts, got {prompts!r:.80}")
-    return list(prompts)
 
 
 def check_train_config(config: Mapping[str, Any]) -> None:
@@ -342,17 +315,3 @@ def inspect_weights(path: str | os.PathLike, part: str = "") -> dict[str, Any]:
     dicts in a file of torch.save. Raises FormatError, naming the file, as load_tensors does.
     """
     return json.loads(_model.inspect_weights(path, part))
-
-
-@contextmanager
-def _enough_memory(where: str) -> Iterator[None]:
-    """Turns torch's error about memory that it cannot have into a MemoryError of one line."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not re.search("allocate memory|calculation overflowed", str(error)):
-            raise
-        asked = re.search(r"allocate (\d+) bytes", str(error))
-        raise MemoryError(
-            f"[{where}] memory: expected enough of it, got too little for {asked[1] if asked else '2^63'} bytes"
-        ) from None

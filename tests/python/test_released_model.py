@@ -315,3 +315,18 @@ def test_a_packed_folder_without_one_of_its_files_is_refused(tiny_model, tmp_pat
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         WorldModel.load(tiny_model)
+
+
+def test_a_lora_is_merged_when_the_model_is_loaded(in_release, tmp_path, rollout):
+    state = tiny_release.weights()["transformer"]
+    random = torch.Generator().manual_seed(9)
+    down, up = torch.randn(4, 48, generator=random), torch.randn(48, 4, generator=random) * 0.1
+    names = "transformer.blocks.1.attn1.to_q.lora_A.weight", "transformer.blocks.1.attn1.to_q.lora_B.weight"
+    save_tensors(tmp_path / "style.safetensors", dict(zip(names, (down, up))))
+    state["blocks.1.self_attn.q.weight"] += 0.5 * up @ down
+    torch.save(state, tmp_path / "merged.ckpt")
+    shutil.copy("ActionImages/config.json", tmp_path)
+    merged = generate(load("ActionImages", lora=[(tmp_path / "style.safetensors", 0.5)]))
+    expected = generate(load(tmp_path / "merged.ckpt"))
+    assert torch.allclose(merged.latents, expected.latents, atol=1e-4)
+    assert not torch.allclose(merged.latents, rollout.latents, atol=1e-2)
