@@ -60,7 +60,7 @@ void write_weights(const std::filesystem::path& folder) {
   files.add(safetensors(R"({"x":{"dtype":"I64","shape":[0,5],"data_offsets":[0,0]}})", ""));
 
   const std::string pickle = torch_archive::pickle_of_two_floats();
-  const std::string nested = "\x80\2}" + torch_archive::text_instruction("state_dict") +
+  const std::string nested = std::string("\x80\2}") + torch_archive::text_instruction("state_dict") +
                              pickle.substr(2, pickle.size() - 3) + "s.";
   Seeds archives(folder / "torch_file"), pickles(folder / "torch_pickle");
   for (const std::string& text : {pickle, nested}) {

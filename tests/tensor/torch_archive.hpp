@@ -65,12 +65,12 @@ inline std::string text_instruction(const std::string& text) {
 
 /// Pickle instructions of {"x": the two floats of storage 0}.
 inline std::string pickle_of_two_floats() {
-  const std::string storage = "(" + text_instruction("storage") + "ctorch\nFloatStorage\n" + text_instruction("0") +
-                              text_instruction("cpu") + "K\2tQ";
+  const std::string storage = std::string("(") + text_instruction("storage") + "ctorch\nFloatStorage\n" +
+                              text_instruction("0") + text_instruction("cpu") + "K\2tQ";
   const std::string view = std::string("K\0", 2) + "K\2\x85K\1\x85\x89";
   const std::string tensor =
       "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + view + "ccollections\nOrderedDict\n)RtR";
-  return "\x80\2}" + text_instruction("x") + tensor + "s.";
+  return std::string("\x80\2}") + text_instruction("x") + tensor + "s.";
 }
 
 }  // namespace action_images::torch_archive

@@ -62,7 +62,7 @@ TEST_CASE("a file of torch.save is read as it lies") {
 
 TEST_CASE("a pickle that would call the system is refused by name") {
   const TemporaryFolder folder;
-  const std::string pickle = "\x80\2cos\nsystem\n" + text_instruction("true") + "\x85R.";
+  const std::string pickle = std::string("\x80\2cos\nsystem\n") + text_instruction("true") + "\x85R.";
   write_file(folder.path / "a.pth", archive_of(pickle, ""), "test");
   CHECK(holds(error_of(folder.path / "a.pth"), "got the global os system"));
 }
