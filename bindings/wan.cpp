@@ -61,7 +61,8 @@ void bind_wan(py::module_& module) {
                                                      tensors ? Parameters(*tensors) : Parameters());
            }),
            py::arg("config") = py::dict(), py::arg("tensors") = py::none())
-      .def_property_readonly("config", [](const WanTransformer& self) { return binding::dict_from(wan_config_json(self.config())); })
+      .def_property_readonly(
+          "config", [](const WanTransformer& self) { return binding::dict_from(wan_config_json(self.config())); })
       .def("__call__", &call, py::arg("latents"), py::arg("timestep"), py::arg("text"), py::arg("camera") = py::none(),
            py::arg("first_frames") = py::none(), py::arg("time_positions") = py::none(), py::arg("y") = py::none(),
            py::arg("clip") = py::none(), py::arg("checkpoint") = false, released, call_doc)
