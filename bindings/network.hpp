@@ -38,8 +38,7 @@ inline void move_to(Parameters& parameters, const pybind11::object& target) {
     const bool is_device = THPDevice_Check(target.ptr()) || py::isinstance<py::str>(target);
     check(is_device, "Network.to", "target", "a torch.dtype, a torch.device or its name",
           py::str(target).cast<std::string>());
-    parameters.to(py::isinstance<py::str>(target) ? at::Device(target.cast<std::string>())
-                                                  : target.cast<at::Device>());
+    parameters.to(py::isinstance<py::str>(target) ? at::Device(target.cast<std::string>()) : target.cast<at::Device>());
   }
 }
 

@@ -79,9 +79,8 @@ void bind_wan(py::module_& module) {
       .def(
           "forward",
           [](const WanTransformer& self, const at::Tensor& latents, const at::Tensor& timestep,
-             const WanConditions& conditions, bool checkpoint) {
-            return self.forward(latents, timestep, conditions, {.checkpoint = checkpoint});
-          },
+             const WanConditions& conditions,
+             bool checkpoint) { return self.forward(latents, timestep, conditions, {.checkpoint = checkpoint}); },
           py::arg("latents"), py::arg("timestep"), py::arg("conditions"), py::arg("checkpoint") = false, released,
           "As calling the network, with conditions that were prepared once.");
   binding::def_parameters(network);
