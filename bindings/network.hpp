@@ -68,7 +68,9 @@ void def_parameters(pybind11::class_<Network, Bases...>& network) {
             for (const auto& [name, target] : named) {
               const auto key = py::str(name).cast<std::string>();
               check(key == "dtype" || key == "device", "Network.to", "argument", "dtype or device", key);
-              if (!target.is_none()) move_to(parameters, py::reinterpret_borrow<py::object>(target));
+              const auto value = py::reinterpret_borrow<py::object>(target);
+              if (value.is_none()) continue;
+              key == "dtype" ? parameters.to(dtype_from(value)) : move_to(parameters, value);
             }
             return self;
           },
