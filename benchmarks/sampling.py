@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guided sampling against diffusers' WanTransformer3DModel, side by side in one run, in float32 and bfloat16.
 
-    python benchmarks/sampling.py [--size embedded wide] [--threads 1 2] [--steps 4] [--repeats 3] [--clock wall]
+    python benchmarks/sampling.py [--size embedded wide] [--threads 1 2] [--steps 4] [--repeats 3] [--clock cpu]
 
-Both take the same Euler steps with a conditional and an unconditional evaluation each. We prepare both prompts once a
-sample (text keys and values, rotary tables), which is part of the time; diffusers does so in every evaluation. Inputs are
-random and change from sample to sample. The table gives the least time of alternating samples. Clock cpu: of all threads of
-this process, for a machine that others use too.
+Both take the same Euler steps with a conditional and an unconditional evaluation each. We prepare the text keys and
+values and the rotary tables once a sample, which is part of the time, and evaluate both prompts as one batch; diffusers
+computes everything in every evaluation, one prompt after the other as its pipeline does. Inputs are random and change
+from sample to sample. The table gives the least time of alternating samples. Clock cpu: of all threads of this process,
+for a machine that others use too.
 """
 import argparse
 import time
@@ -21,28 +22,32 @@ SCALE = 5.0
 
 def euler(schedule, evaluate, latents):
     for step in range(schedule.steps):
-        timestep = schedule.timesteps[step].expand(latents.shape[0])
-        conditional, unconditional = (evaluate(latents, timestep, branch).float() for branch in range(2))
-        latents = schedule.step(unconditional + SCALE * (conditional - unconditional), step, latents)
+        conditional, unconditional = evaluate(latents, schedule.timesteps[step])
+        velocity = unconditional.float() + SCALE * (conditional.float() - unconditional.float())
+        latents = schedule.step(velocity, step, latents)
     return latents
 
 
 def sample_ours(network, schedule, noise, texts):
-    grid = noise.shape[2:]
-    conditions = [network.prepare(text, grid) for text in texts]
-    return euler(schedule, lambda x, t, branch: network.forward(x, t, conditions[branch]), noise)
+    conditions = network.prepare(torch.cat(texts), noise.shape[2:])
+    return euler(schedule, lambda x, t: network.forward(torch.cat([x, x]), t.expand(2), conditions).chunk(2), noise)
 
 
 def sample_diffusers(network, schedule, noise, texts):
-    dtype = texts[0].dtype
-    return euler(schedule, lambda x, t, branch: network(x.to(dtype), t, texts[branch], return_dict=False)[0], noise)
+    def evaluate(x, t):
+        return [network(x.to(text.dtype), t[None], text, return_dict=False)[0] for text in texts]
+
+    return euler(schedule, evaluate, noise)
 
 
 @torch.no_grad()
 def compare(size, dtype, arguments):
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[arguments.clock]
     schedule = model.FlowMatchSchedule(arguments.steps)
-    samplers = {"ours": (sample_ours, make_ours(size, dtype)), "diffusers": (sample_diffusers, make_diffusers(size, dtype))}
+    samplers = {
+        "ours": (sample_ours, make_ours(size, dtype)),
+        "diffusers": (sample_diffusers, make_diffusers(size, dtype)),
+    }
     least = dict.fromkeys(samplers, float("inf"))
     for _ in range(arguments.repeats):
         for name, (sample, network) in samplers.items():

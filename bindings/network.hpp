@@ -38,8 +38,7 @@ inline void move_to(Parameters& parameters, const pybind11::object& target) {
     const bool is_device = THPDevice_Check(target.ptr()) || py::isinstance<py::str>(target);
     check(is_device, "Network.to", "target", "a torch.dtype, a torch.device or its name",
           py::str(target).cast<std::string>());
-    parameters.to(py::isinstance<py::str>(target) ? at::Device(target.cast<std::string>())
-                                                  : target.cast<at::Device>());
+    parameters.to(py::isinstance<py::str>(target) ? at::Device(target.cast<std::string>()) : target.cast<at::Device>());
   }
 }
 
@@ -69,7 +68,9 @@ void def_parameters(pybind11::class_<Network, Bases...>& network) {
             for (const auto& [name, target] : named) {
               const auto key = py::str(name).cast<std::string>();
               check(key == "dtype" || key == "device", "Network.to", "argument", "dtype or device", key);
-              if (!target.is_none()) move_to(parameters, py::reinterpret_borrow<py::object>(target));
+              const auto value = py::reinterpret_borrow<py::object>(target);
+              if (value.is_none()) continue;
+              key == "dtype" ? parameters.to(dtype_from(value)) : move_to(parameters, value);
             }
             return self;
           },

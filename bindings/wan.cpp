@@ -61,7 +61,8 @@ void bind_wan(py::module_& module) {
                                                      tensors ? Parameters(*tensors) : Parameters());
            }),
            py::arg("config") = py::dict(), py::arg("tensors") = py::none())
-      .def_property_readonly("config", [](const WanTransformer& self) { return binding::dict_from(wan_config_json(self.config())); })
+      .def_property_readonly(
+          "config", [](const WanTransformer& self) { return binding::dict_from(wan_config_json(self.config())); })
       .def("__call__", &call, py::arg("latents"), py::arg("timestep"), py::arg("text"), py::arg("camera") = py::none(),
            py::arg("first_frames") = py::none(), py::arg("time_positions") = py::none(), py::arg("y") = py::none(),
            py::arg("clip") = py::none(), py::arg("checkpoint") = false, released, call_doc)
@@ -78,9 +79,8 @@ void bind_wan(py::module_& module) {
       .def(
           "forward",
           [](const WanTransformer& self, const at::Tensor& latents, const at::Tensor& timestep,
-             const WanConditions& conditions, bool checkpoint) {
-            return self.forward(latents, timestep, conditions, {.checkpoint = checkpoint});
-          },
+             const WanConditions& conditions,
+             bool checkpoint) { return self.forward(latents, timestep, conditions, {.checkpoint = checkpoint}); },
           py::arg("latents"), py::arg("timestep"), py::arg("conditions"), py::arg("checkpoint") = false, released,
           "As calling the network, with conditions that were prepared once.");
   binding::def_parameters(network);

@@ -113,8 +113,8 @@ class WanTransformer(_Network):
 
     config: dim, in_dim, ffn_dim, out_dim, text_dim, freq_dim, eps, patch_size, num_heads, num_layers, has_image_input,
     camera_channels, camera_pool, image_stem, pooled_text_modulation, rope_theta, all optional, and "preset": one of
-    wan2.2-ti2v-5b, wan2.1-t2v-1.3b, wan2.1-t2v-14b, wan2.1-i2v-14b-480p, action-images-5b, embedded. tensors: to compute with instead of fresh ones, not copied;
-    gradients reach them.
+    wan2.2-ti2v-5b, wan2.1-t2v-1.3b, wan2.1-t2v-14b, wan2.1-i2v-14b-480p, action-images-5b, embedded. tensors: to compute
+    with instead of fresh ones, not copied; gradients reach them.
     """
 
     def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
@@ -134,10 +134,10 @@ class WanTransformer(_Network):
 
         latents (B, in_dim, T, H, W); timestep (B,) or (B, tokens) in [0, 1000]; text (B, L, text_dim), zero rows =
         padding; camera (B, T, camera_channels, H, W); first_frames (B, V, 3, height, width) in [-1, 1], only with
-        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default; y (B, C, T, H, W):
-        channels that follow those of the latents, which then have in_dim - C; clip (B, M, 1280): tokens of
-        WanImageEncoder, with has_image_input. checkpoint: compute each block again in the backward pass instead of keeping
-        its inner results.
+        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default; y (B, C, T, H,
+        W): channels that follow those of the latents, which then have in_dim - C; clip (B, M, 1280): tokens of
+        WanImageEncoder, with has_image_input. checkpoint: compute each block again in the backward pass instead of
+        keeping its inner results.
         """
     def prepare(
         self,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two independent implementations of Wan's transformer with the sizes of one of our configs, for tests and benchmarks."""
+"""Two independent implementations of Wan's transformer with the sizes of one of our configs, and inputs for them."""
 
 import json
 from pathlib import Path
@@ -118,8 +118,8 @@ def diffsynth_wan():
 def diffsynth_network(config, state, **options):
     """A call (latents, timestep, text, **inputs) of diffsynth's network."""
     wan_model, run = diffsynth_wan()
-    sizes = {"has_image_input": False, **{key: config[key] for key in (*CONFIGS["small"], "has_image_input") if key in config}}
-    network = wan_model(**sizes, **options)
+    sizes = {key: config[key] for key in CONFIGS["small"]}
+    network = wan_model(**sizes, has_image_input=config.get("has_image_input", False), **options)
     network.load_state_dict(state)
     return lambda latents, timestep, text, **inputs: run(
         network, latents=latents, timestep=timestep, context=text, **inputs)
