@@ -14,7 +14,7 @@ def enough_memory(where: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not re.search("allocate memory|calculation overflowed", str(error)):
+        if not re.search("allocate memory|calculation overflowed|multiplication overflow", str(error)):
             raise
         asked = re.search(r"allocate (\d+) bytes", str(error))
         raise MemoryError(

@@ -57,9 +57,8 @@ def test_planning_writes_every_sample_as_the_release_does_and_its_rollout(here, 
         assert np.array_equal(video, as_written(released_files.side_by_side(expected.video, expected.action_images)))
         saved = output / f"sample_{index}"
         assert (saved / "report.html").exists() and (saved / "rollout.json").exists()
-        assert np.allclose(
-            np.loadtxt(saved / "trajectory.csv", delimiter=",", skiprows=1)[:, :7], expected.actions, atol=1e-9
-        )
+        actions = np.loadtxt(saved / "trajectory.csv", delimiter=",", skiprows=1)[:, :7]
+        assert np.allclose(actions, expected.actions, atol=1e-9, equal_nan=True)
         assert (output / f"point_cloud_{name}.ply").exists() == bool(np.isfinite(expected.actions).all())
     assert result.out.count("Saved ") >= 4
 
@@ -83,6 +82,17 @@ def test_view_actions_are_in_pixels_of_the_generated_pictures(here, command_line
     expected = by_hand(42, task="i2va", view_actions=views[:, None], view_actions_of="model")
     actions = np.loadtxt(here / "out/sample_0/trajectory.csv", delimiter=",", skiprows=1)[:, :7]
     assert np.allclose(actions, expected.actions, atol=1e-9, equal_nan=True)
+
+
+def test_actions_are_simulated_and_their_path_is_a_point_cloud(here, command_line):
+    actions, rig = tiny_world.actions(5), tiny_world.rig().center_crop_resize(64, 64)
+    pixels = aim.pixel_actions(actions, rig, convention="release")
+    flags = [text for view in (1, 2) for text in (f"--view{view}_action", *map(repr, pixels[view - 1].ravel().tolist()))]
+    more = ("--task_type", "a2v", "--num_samples", 1, "--output", "out", "--visualize_actions")
+    result = command_line(*arguments(*more, *flags))
+    assert result.code == 0, result.err
+    points = np.loadtxt(here / "out/point_cloud_reach_the_red_block_0.ply", skiprows=10)[:, :3]
+    assert np.abs(points - actions[:, :3]).max() < 0.02  # [m], of the drawn images of 64 pixels
 
 
 def test_videos_are_labelled_their_last_frame_repeated(here, command_line):
