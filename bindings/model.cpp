@@ -2,7 +2,9 @@
 // The module action_images._model: one bind_<layer> per file of this folder.
 #include <pybind11/pybind11.h>
 
-#define LAYERS(X) X(tensor) X(wan) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) X(world) X(train)
+#define LAYERS(X)                                                                                            \
+  X(tensor) X(weights) X(wan) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) X(world) X(loading) \
+  X(train)
 #define DECLARE(layer) void bind_##layer(pybind11::module_&);
 LAYERS(DECLARE)
 

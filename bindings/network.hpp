@@ -29,6 +29,19 @@ inline at::ScalarType dtype_from(const pybind11::object& dtype) {
   return reinterpret_cast<THPDtype*>(dtype.ptr())->scalar_type;
 }
 
+/// Casts or moves parameters to a torch.dtype, a torch.device, or a device's name such as "cuda:0".
+inline void move_to(Parameters& parameters, const pybind11::object& target) {
+  namespace py = pybind11;
+  if (THPDtype_Check(target.ptr())) {
+    parameters.to(dtype_from(target));
+  } else {
+    const bool is_device = THPDevice_Check(target.ptr()) || py::isinstance<py::str>(target);
+    check(is_device, "Network.to", "target", "a torch.dtype, a torch.device or its name",
+          py::str(target).cast<std::string>());
+    parameters.to(py::isinstance<py::str>(target) ? at::Device(target.cast<std::string>()) : target.cast<at::Device>());
+  }
+}
+
 /// Adds state_dict, load_state_dict, named_parameters, initialize, to, requires_grad_ and num_parameters to a network.
 template <typename Network, typename... Bases>
 void def_parameters(pybind11::class_<Network, Bases...>& network) {
@@ -49,11 +62,20 @@ void def_parameters(pybind11::class_<Network, Bases...>& network) {
           "Fills the parameters for training from scratch: equal for equal seeds.")
       .def(
           "to",
-          [](py::object self, const py::object& dtype) {
-            self.cast<Network&>().parameters().to(dtype_from(dtype));
+          [](py::object self, const py::args& targets, const py::kwargs& named) {
+            auto& parameters = self.cast<Network&>().parameters();
+            for (const auto& target : targets) move_to(parameters, py::reinterpret_borrow<py::object>(target));
+            for (const auto& [name, target] : named) {
+              const auto key = py::str(name).cast<std::string>();
+              check(key == "dtype" || key == "device", "Network.to", "argument", "dtype or device", key);
+              const auto value = py::reinterpret_borrow<py::object>(target);
+              if (value.is_none()) continue;
+              key == "dtype" ? parameters.to(dtype_from(value)) : move_to(parameters, value);
+            }
             return self;
           },
-          py::arg("dtype"), "Casts the parameters and returns the network.")
+          "Casts the parameters to a torch.dtype, moves them to a device (torch.device or its name), or both, and\n"
+          "returns the network: to(torch.bfloat16), to(\"cuda\"), to(device=\"cuda\", dtype=torch.bfloat16).")
       .def(
           "requires_grad_",
           [](py::object self, bool on) {

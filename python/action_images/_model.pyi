@@ -8,7 +8,7 @@ from typing import Any, Union, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, dtype
+from torch import Tensor, device, dtype
 from typing_extensions import Self
 
 from ._codec import Rig
@@ -32,8 +32,11 @@ class _Network:
         """(name, parameter) in the order of declaration; training changes these in place."""
     def initialize(self, seed: int) -> None:
         """Fills the parameters for training from scratch: equal for equal seeds."""
-    def to(self, dtype: dtype) -> Self:
-        """Casts the parameters and returns the network."""
+    @overload
+    def to(self, *targets: Union[dtype, device, str]) -> Self:
+        """Casts the parameters to a dtype, moves them to a device, or both, and returns the network."""
+    @overload
+    def to(self, *, dtype: Union[dtype, None] = None, device: Union[device, str, None] = None) -> Self: ...
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Sets whether the parameters get gradients, and returns the network."""
 
@@ -108,10 +111,10 @@ class WanConditions:
 class WanTransformer(_Network):
     """Wan's video diffusion transformer, with camera layers when camera_channels > 0.
 
-    config: dim, in_dim, ffn_dim, out_dim, text_dim, freq_dim, eps, patch_size, num_heads, num_layers, camera_channels,
-    camera_pool, image_stem, pooled_text_modulation, rope_theta, all optional, and "preset": one of wan2.2-ti2v-5b,
-    wan2.1-t2v-1.3b, wan2.1-t2v-14b, action-images-5b. tensors: to compute with instead of fresh ones, not copied;
-    gradients reach them.
+    config: dim, in_dim, ffn_dim, out_dim, text_dim, freq_dim, eps, patch_size, num_heads, num_layers, has_image_input,
+    camera_channels, camera_pool, image_stem, pooled_text_modulation, rope_theta, all optional, and "preset": one of
+    wan2.2-ti2v-5b, wan2.1-t2v-1.3b, wan2.1-t2v-14b, wan2.1-i2v-14b-480p, action-images-5b, embedded. tensors: to compute
+    with instead of fresh ones, not copied; gradients reach them.
     """
 
     def __init__(self, config: _Config = ..., tensors: Mapping[str, Tensor] | None = None) -> None: ...
@@ -123,12 +126,18 @@ class WanTransformer(_Network):
         camera: Tensor | None = None,
         first_frames: Tensor | None = None,
         time_positions: Sequence[int] | None = None,
+        y: Tensor | None = None,
+        clip: Tensor | None = None,
+        checkpoint: bool = False,
     ) -> Tensor:
         """Velocity (B, out_dim, T, H, W) of noisy latents.
 
         latents (B, in_dim, T, H, W); timestep (B,) or (B, tokens) in [0, 1000]; text (B, L, text_dim), zero rows =
         padding; camera (B, T, camera_channels, H, W); first_frames (B, V, 3, height, width) in [-1, 1], only with
-        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default.
+        image_stem; time_positions: rotary time index of each frame of tokens, 0, 1, 2, ... by default; y (B, C, T, H,
+        W): channels that follow those of the latents, which then have in_dim - C; clip (B, M, 1280): tokens of
+        WanImageEncoder, with has_image_input. checkpoint: compute each block again in the backward pass instead of
+        keeping its inner results.
         """
     def prepare(
         self,
@@ -137,9 +146,13 @@ class WanTransformer(_Network):
         camera: Tensor | None = None,
         first_frames: Tensor | None = None,
         time_positions: Sequence[int] | None = None,
+        y: Tensor | None = None,
+        clip: Tensor | None = None,
     ) -> WanConditions:
         """What forward() needs besides latents and time step; grid is (T, H, W) of the latents."""
-    def forward(self, latents: Tensor, timestep: Tensor, conditions: WanConditions) -> Tensor:
+    def forward(
+        self, latents: Tensor, timestep: Tensor, conditions: WanConditions, checkpoint: bool = False
+    ) -> Tensor:
         """As calling the network, with conditions that were prepared once."""
 
 class UMT5Encoder(_Network):
@@ -309,6 +322,45 @@ class WanVAEDecoder:
     def push(self, latents: Tensor) -> Tensor:
         """Takes the next latents (B, z, m, h, w) and returns their frames (B, 3, n, H, W)."""
 
+def convert_weights(
+    input: _Path,
+    output: _Path,
+    *,
+    dtype: dtype | None = None,
+    names: str = "wan",
+    lora: Sequence[tuple[_Path, float]] = ...,
+    shard_bytes: int | None = None,
+    part: str = "",
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Path]:
+    """Writes weights of any kind that load_tensors reads as safetensors, tensor by tensor; returns the files.
+
+    dtype: of all floating-point tensors. names: "wan" gives known networks Wan's names, "as-is" keeps them. lora: (file,
+    scale) pairs to be merged into a transformer. shard_bytes: most data of a file; more goes into shards with an index.
+    progress and part are those of load_tensors. All files appear complete or none does.
+    """
+
+def wan_transformer_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under Wan's names: prefixes such as "pipe.dit." or "module." are taken off, diffusers' names renamed.
+
+    Other names stay as they are; nothing is copied. Raises FormatError if two tensors get the same name.
+    """
+
+def wan_config_from_tensors(tensors: Mapping[str, Tensor], head_dim: int = 128) -> _Config:
+    """The config of the WanTransformer that tensors with Wan's names belong to, as their shapes say.
+
+    head_dim: channels of a head where no published model fits, which no shape tells. Raises FormatError naming a tensor
+    that is missing or has other axes.
+    """
+
+def with_camera_layers(
+    tensors: Mapping[str, Tensor], config: _Config, notice: Callable[[str], object] | None = None
+) -> dict[str, Tensor]:
+    """The tensors and those of the config's camera layers that they lack: cam_encoder zero, projector the identity.
+
+    notice is called with one sentence if any were added.
+    """
+
 def wan_vae_from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of diffusers' AutoencoderKLWan under the published names."""
 
@@ -407,10 +459,46 @@ class StepCache:
     def reused(self) -> int:
         """Calls that were saved"""
 
+class GenerateOptions:
+    """What WorldModel.generate is asked for; action_images.model.WorldModel.generate documents it."""
+
+    def __init__(self) -> None: ...
+    def set_task(self, name: str) -> None: ...
+    def set_actions(self, rows: ArrayLike) -> None: ...
+    def set_first_action(self, row: ArrayLike) -> None: ...
+    def set_view_actions(self, rows: ArrayLike, pixels_of: str) -> None: ...
+    def set_action_views(self, views: Sequence[int]) -> None: ...
+    def set_frames(self, frames: int) -> None: ...
+    def set_steps(self, steps: int) -> None: ...
+    def set_guidance(self, guidance: float) -> None: ...
+    def set_shift(self, shift: float) -> None: ...
+    def set_negative_prompt(self, text: str) -> None: ...
+    def set_seed(self, seed: int) -> None: ...
+    def set_solver(self, name: str) -> None: ...
+    def set_guidance_rescale(self, rescale: float) -> None: ...
+    def set_guidance_interval(self, levels: tuple[float, float]) -> None: ...
+    def set_step_cache(self, name: str) -> None: ...
+    def set_step_cache_threshold(self, threshold: float) -> None: ...
+    def set_sigma_min(self, sigma: float) -> None: ...
+    def set_extra_one_step(self, extra: bool) -> None: ...
+    def set_tile_size(self, size: tuple[int, int]) -> None: ...
+    def set_tile_stride(self, stride: tuple[int, int]) -> None: ...
+
+class PromptEncoder:
+    """The text encoder and tokenizer of a world model alone; see action_images.model.PromptEncoder."""
+
+    def __init__(self, model: _Path, **options: Any) -> None:
+        """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero."""
+
 class WorldModel:
     """A loaded world model: arrays in, a dict of arrays out; see action_images.model.WorldModel."""
 
-    def __init__(self, folder: _Path) -> None: ...
+    def __init__(self, model: _Path, **options: Any) -> None:
+        """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
+    def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
+        """States (B, L, D) of prompts on the CPU; padding rows are zero."""
     @property
     def config(self) -> str:
         """The model's config.json as text"""
@@ -419,17 +507,9 @@ class WorldModel:
         images: Sequence[NDArray[np.uint8]],
         prompt: str,
         rig: Rig,
-        *,
-        task: str = "i2va",
-        actions: ArrayLike | None = None,
-        first_action: ArrayLike | None = None,
-        frames: int | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        shift: float | None = None,
-        negative_prompt: str | None = None,
-        seed: int = 0,
+        options: GenerateOptions = ...,
         progress: Callable[[int, int], Any] | None = None,
+        stage_progress: Callable[[str, int, int], Any] | None = None,
     ) -> dict[str, Any]: ...
 
 def check_train_config(config: str) -> None: ...
@@ -491,8 +571,35 @@ def guided(
 ) -> _Denoiser:
     """A denoiser that guides one with another, on noise levels within the interval."""
 
-def load_tensors(path: _Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file by name: mapped, not copied; writing to them leaves the file as it is."""
+def inspect_weights(path: _Path, part: str = "") -> str:
+    """What is in weights, as the text of a JSON object; see action_images.model.inspect_weights."""
+
+def load_tensors(
+    path: _Path,
+    dtype: dtype | None = None,
+    device: Union[device, str, None] = None,
+    progress: Callable[[int, int], object] | None = None,
+    part: str = "",
+) -> dict[str, Tensor]:
+    """Tensors by name of a safetensors file, a file of torch.save, an index of shards, or a folder with one of these.
+
+    Those that keep dtype and device are mapped, not copied, and writing to them leaves the file as it is. dtype: of all
+    floating-point tensors; device: of all; the others are read one by one, and no more than one of them is in memory
+    beside the result. progress is called with (bytes done, all); False from it, or an exception, stops. part: which of
+    several state dicts in a file of torch.save, as "ema" or "state/model". Nothing in a file is executed.
+
+    Raises FormatError, naming the file and the tensor, if a file does not keep its format; ValueError for a dtype that is
+    no floating-point one, or a device that is not there.
+    """
+
+def merge_lora(
+    tensors: Mapping[str, Tensor], lora: Union[_Path, Mapping[str, Tensor]], scale: float = 1.0
+) -> dict[str, Tensor]:
+    """The tensors of a transformer, under Wan's names, with a LoRA merged into them: W + scale alpha / rank B A.
+
+    lora: a file, PEFT's folder, or a dict of its tensors, under the names of PEFT, diffusers, the published networks or
+    kohya. Raises FormatError listing all names that do not fit; DoRA is refused.
+    """
 
 def read_image(path: _Path) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) uint8 RGB. Raises FormatError naming a file that is no complete picture."""
@@ -520,6 +627,18 @@ def train(config: str, output: str, listener: Callable[[str], bool] | None = Non
 
 def velocity_from_sample(sample: Tensor, latents: Tensor, sigma: float) -> Tensor:
     """Velocity that leads to a predicted clean sample: (latents - sample) / sigma."""
+
+def wan_negative_prompt() -> str:
+    """The negative prompt that Wan's public pipelines take by default: a Chinese list of flaws."""
+
+def world_preset(name: str) -> _Config:
+    """The config of a published world model as a dict, as WorldModel.config has it: "action-images-5b" and others.
+
+    Raises ValueError, listing the names, if there is none of that name.
+    """
+
+def world_preset_names() -> list[str]:
+    """Names of world_preset()."""
 
 def write_image(path: _Path, image: NDArray[np.uint8]) -> None:
     """Writes (H, W, 3) uint8 as PNG; the file appears complete or not at all."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -24,6 +24,25 @@ def progress_bar(show: bool, total: int, done: int = 0, label: str = "episodes")
     with bar:
         task = bar.add_task(label, total=total, completed=done, note="")
         yield lambda count=1, note="": bar.update(task, advance=count, note=note)
+
+
+@contextmanager
+def bytes_bar(show: bool, label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields progress(done, total) of bytes, as loading and converting weights call it."""
+    megabyte = 10**6
+    with ExitStack() as opened:
+        bar: Callable[..., None] | None = None
+        shown = 0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal bar, shown
+            if bar is None:
+                bar = opened.enter_context(progress_bar(show, -(-total // megabyte), label=f"{label} MB"))
+            now = -(-done // megabyte)
+            bar(now - shown)
+            shown = now
+
+        yield progress
 
 
 def _rich_bar(label: str):

@@ -2,10 +2,14 @@
 #include <action_images/nn/blocks.hpp>
 
 #include <cmath>
+#include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <action_images/core/check.hpp>
+
+#include "blockwise_attention.hpp"
 
 namespace action_images::nn {
 
@@ -34,18 +38,51 @@ at::Tensor layer_norm(const at::Tensor& x, double eps, const NormParameters& par
   return at::layer_norm(x, {x.size(-1)}, parameters.weight, parameters.bias, eps);
 }
 
-at::Tensor rms_norm(const at::Tensor& x, double eps, const NormParameters& parameters) {
-  // The squares are summed in float32; x itself is read twice and written once.
+at::Tensor inverse_rms(const at::Tensor& x, double eps) {
   const at::Tensor length = at::linalg_vector_norm(x, 2, {-1}, /*keepdim=*/true, at::kFloat);
-  const at::Tensor inverse = (length.square() / x.size(-1) + eps).rsqrt().to(x.scalar_type());
-  return parameters.weight.defined() ? x * inverse * parameters.weight : x * inverse;
+  return (length.square() / x.size(-1) + eps).rsqrt();
+}
+
+at::Tensor rms_norm(const at::Tensor& x, double eps, const NormParameters& parameters) {
+  const at::Tensor normed = x.to(at::kFloat) * inverse_rms(x, eps);
+  return (parameters.weight.defined() ? normed * parameters.weight : normed).to(x.scalar_type());
 }
 
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
   return at::addcmul(shift, x, scale + 1);
 }
 
+at::Tensor modulated_norm(const at::Tensor& x, double eps, const at::Tensor& shift, const at::Tensor& scale) {
+  constexpr std::int64_t most_calls = 128;
+  const std::int64_t batch = x.size(0), groups = shift.size(1), dim = x.size(2);
+  const auto fits = [&](const at::Tensor& values) {
+    return values.dim() == 3 && (values.size(0) == batch || values.size(0) == 1) && values.size(2) == dim;
+  };
+  check_shape(fits(shift) && x.size(1) % groups == 0, "nn::modulated_norm", "shift",
+              text_of("(", batch, " or 1, a divisor of ", x.size(1), ", ", dim, ")"), shift.sizes());
+  check_shape(fits(scale) && (scale.size(1) == groups || scale.size(1) == 1), "nn::modulated_norm", "scale",
+              text_of("(", batch, " or 1, ", groups, " or 1, ", dim, ")"), scale.sizes());
+  const auto dtype = x.is_cpu() ? shift.scalar_type() : x.scalar_type();  // only the CPU's norm takes two dtypes
+  const at::Tensor weight = (scale + 1).to(dtype), bias = shift.to(dtype);
+  const bool shared = weight.numel() == dim && bias.numel() == dim;
+  if (shared) return at::layer_norm(x, {dim}, weight.flatten(), bias.flatten(), eps);
+  if (batch * groups <= most_calls) {
+    const auto rows = [&](const at::Tensor& values) { return values.expand({batch, groups, dim}).reshape({-1, dim}); };
+    const at::Tensor runs = x.reshape({batch * groups, -1, dim}), weights = rows(weight), biases = rows(bias);
+    std::vector<at::Tensor> parts;
+    for (std::int64_t i = 0; i < runs.size(0); ++i) {
+      parts.push_back(at::layer_norm(runs[i], {dim}, weights[i], biases[i], eps));
+    }
+    return at::stack(parts).view(x.sizes());
+  }
+  const at::Tensor normed = at::layer_norm(x, {dim}, {}, {}, eps).unflatten(1, {groups, -1});
+  return at::addcmul(bias.to(x.scalar_type()).unsqueeze(2), normed, weight.to(x.scalar_type()).unsqueeze(2))
+      .view(x.sizes());
+}
+
 at::Tensor gelu_tanh(const at::Tensor& x) { return at::gelu(x, "tanh"); }
+
+at::Tensor gelu_tanh(at::Tensor&& x) { return at::GradMode::is_enabled() ? at::gelu(x, "tanh") : at::gelu_(x, "tanh"); }
 
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
   check_shape(x.size(-1) % heads == 0, "nn::split_heads", "x", text_of("(..., a multiple of ", heads, ')'), x.sizes());
@@ -57,6 +94,9 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   check_shape(k.dim() == 4 && k.size(0) == q.size(0) && k.size(2) == q.size(2) && k.size(3) == q.size(3),
               "nn::attention", "k", text_of("(", q.size(0), ", M, ", q.size(2), ", ", q.size(3), ")"), k.sizes());
   check_shape(v.sizes() == k.sizes(), "nn::attention", "v", shape_text(k.sizes()), v.sizes());
+  if (!options.bias.defined() && blockwise_attention_pays(q, k)) {
+    return blockwise_attention(q, k, v, options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(3)))));
+  }
   const auto bias = options.bias.defined() ? std::optional<at::Tensor>(options.bias) : std::nullopt;
   const at::Tensor out = at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), bias,
                                                           /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <sstream>
 
 #include <ATen/ATen.h>
@@ -57,10 +58,13 @@ void replace(at::Tensor& parameter, const at::Tensor& values) {
   parameter.set_data(values);
 }
 
+// "missing (30): a b c ...": the number of all, and the first names.
 void list(std::ostringstream& text, const char* title, const std::vector<std::string>& names) {
+  constexpr std::size_t most = 20;
   if (names.empty()) return;
   text << (text.tellp() > 0 ? "; " : "") << title << " (" << names.size() << "):";
-  for (const auto& name : names) text << ' ' << name;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text << ' ' << printable(names[i], 200);
+  if (names.size() > most) text << " ...";
 }
 
 }  // namespace
@@ -73,13 +77,15 @@ at::Tensor Parameters::declare(const std::string& name, at::IntArrayRef shape, I
   return named_.back().second;
 }
 
+// A tensor that does not fit is refused by finish(), with all others; until then zeros without memory stand for it.
 at::Tensor Parameters::adopt(const std::string& name, at::IntArrayRef shape) const {
   const auto found = existing_->find(name);
-  check<FormatError>(found != existing_->end() && found->second.defined(), "nn::Parameters::declare", name,
-                     shape_text(shape), "no tensor of that name");
-  check<FormatError>(found->second.sizes() == shape, "nn::Parameters::declare", name, shape_text(shape),
-                     shape_text(found->second.sizes()));
-  return found->second;
+  const bool fits = found != existing_->end() && found->second.defined() && found->second.sizes() == shape;
+  return fits ? found->second : at::zeros({}).expand(shape);
+}
+
+void Parameters::finish() const {
+  if (existing_) check_fit(*existing_, "nn::Parameters::finish");
 }
 
 const at::Tensor& Parameters::at(const std::string& name) const {
@@ -94,29 +100,31 @@ TensorMap Parameters::state() const {
   return state;
 }
 
-void Parameters::load(const TensorMap& tensors) {
+void Parameters::check_fit(const TensorMap& tensors, std::string_view where) const {
   std::vector<std::string> missing, unexpected, misshaped;
-  TensorMap left = tensors;
+  std::set<std::string_view> declared;
   for (const auto& [name, parameter] : named_) {
-    const auto found = left.find(name);
-    if (found == left.end()) {
+    declared.insert(name);
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) {
       missing.push_back(name);
-      continue;
-    }
-    const bool fits = found->second.defined() && found->second.sizes() == parameter.sizes();
-    if (!fits) {
+    } else if (!found->second.defined() || found->second.sizes() != parameter.sizes()) {
       const auto got = found->second.defined() ? shape_text(found->second.sizes()) : std::string("undefined");
       misshaped.push_back(text_of(name, " expected ", shape_text(parameter.sizes()), " got ", got));
     }
-    left.erase(found);
   }
-  for (const auto& entry : left) unexpected.push_back(entry.first);
+  for (const auto& [name, tensor] : tensors) {
+    if (declared.count(name) == 0) unexpected.push_back(name);
+  }
   std::ostringstream faults;
   list(faults, "missing", missing);
   list(faults, "unexpected", unexpected);
   list(faults, "mis-shaped", misshaped);
-  check<FormatError>(faults.str().empty(), "nn::Parameters::load", "tensors", "the network's names and shapes",
-                     faults.str());
+  check<FormatError>(faults.str().empty(), where, "tensors", "the network's names and shapes", faults.str());
+}
+
+void Parameters::load(const TensorMap& tensors) {
+  check_fit(tensors, "nn::Parameters::load");
   for (auto& [name, parameter] : named_) parameter.detach().copy_(tensors.at(name).detach());
 }
 

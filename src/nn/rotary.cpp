@@ -58,10 +58,12 @@ at::Tensor rotary_table(const RotaryGrid& grid, std::int64_t head_dim, double th
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& table) {
-  check_shape(x.dim() == 4 && x.size(1) == table.size(0) && x.size(3) == 2 * table.size(1), "nn::rotate", "x",
-              text_of("(B, ", table.size(0), ", heads, ", 2 * table.size(1), ')'), x.sizes());
-  const at::Tensor pairs = at::view_as_complex(x.to(at::kFloat).unflatten(-1, {table.size(1), 2}));
-  return at::view_as_real(pairs * table.unsqueeze(1)).flatten(-2).to(x.scalar_type());
+  const std::int64_t tokens = table.size(-2), pairs = table.size(-1);
+  check_shape(
+      x.dim() == 4 && x.size(1) == tokens && x.size(3) == 2 * pairs && (table.dim() == 2 || table.size(0) == x.size(0)),
+      "nn::rotate", "x", text_of("(B, ", tokens, ", heads, ", 2 * pairs, ')'), x.sizes());
+  const at::Tensor complex = at::view_as_complex(x.to(at::kFloat).unflatten(-1, {pairs, 2}));
+  return at::view_as_real(complex * table.unsqueeze(-2)).flatten(-2).to(x.scalar_type());
 }
 
 }  // namespace action_images::nn

@@ -24,6 +24,8 @@ struct Descriptor {
   }
 };
 
+std::uintptr_t page_size() { return static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)); }
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
@@ -41,6 +43,35 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+bool MappedFile::contains(const void* begin, std::uint64_t size) const {
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const auto first = reinterpret_cast<std::uintptr_t>(data_);
+  return data_ != nullptr && address >= first && address - first <= size_ && size <= size_ - (address - first);
+}
+
+void MappedFile::prefetch(const void* begin, std::uint64_t size) const { advise(begin, size, MADV_WILLNEED); }
+
+void MappedFile::populate([[maybe_unused]] const void* begin, [[maybe_unused]] std::uint64_t size) const {
+#ifdef MADV_POPULATE_READ
+  advise(begin, size, MADV_POPULATE_READ);
+#endif
+}
+
+void MappedFile::release(const void* begin, std::uint64_t size) const {
+  const auto page = page_size();
+  const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
+  const auto last = (reinterpret_cast<std::uintptr_t>(begin) + size) / page * page;
+  if (last > first) advise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+// Advice that the system does not know is no error.
+void MappedFile::advise(const void* begin, std::uint64_t size, int advice) const {
+  if (size == 0 || !contains(begin, size)) return;
+  const auto first = reinterpret_cast<std::uintptr_t>(begin) / page_size() * page_size();
+  const auto last = reinterpret_cast<std::uintptr_t>(begin) + size;
+  ::madvise(reinterpret_cast<void*>(first), last - first, advice);
 }
 
 }  // namespace action_images

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <functional>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -14,6 +12,7 @@
 #include <action_images/core/check.hpp>
 #include <action_images/tensor/safetensors.hpp>
 
+#include "json_faults.hpp"
 #include "mapped_file.hpp"
 #include "safetensors_dtype.hpp"
 
@@ -27,32 +26,6 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t max_header_size = 100'000'000;
 constexpr std::uint64_t length_size = 8;  // of the header's length at the file's start [byte]
-
-// Finds what the JSON library would pass over: keys that an object has twice, and objects nested too deeply.
-class HeaderFaults {
- public:
-  bool operator()(int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) {
-      const auto level = static_cast<std::size_t>(depth);
-      if (level >= keys_.size()) return !(nested_ = true);
-      keys_[level].clear();
-    }
-    if (event == Json::parse_event_t::key) {
-      const auto level = static_cast<std::size_t>(depth - 1);
-      const auto name = value.get<std::string>();
-      if (level < keys_.size() && !keys_[level].insert(name).second) duplicate_ = name;
-    }
-    return true;
-  }
-
-  const std::string& duplicate() const { return duplicate_; }
-  bool nested() const { return nested_; }
-
- private:
-  std::array<std::set<std::string>, 2> keys_;  // of the header, and of the entry that is being read
-  std::string duplicate_;
-  bool nested_ = false;
-};
 
 // The start of a header's value, for messages.
 std::string excerpt(const Json& value) { return value.dump().substr(0, 200); }
@@ -101,7 +74,7 @@ class SafetensorsHeader {
     require(length > 0 && text[0] == '{', "header", "a JSON object", "other text");
     data_begin_ = length_size + length;
 
-    HeaderFaults faults;
+    JsonFaults faults;
     const Json header = Json::parse(text, text + length, std::ref(faults), /*allow_exceptions=*/false);
     require(header.is_object(), "header", "a JSON object", "text that is not JSON");
     require(faults.duplicate().empty(), "header", "every name once", faults.duplicate());
@@ -122,7 +95,7 @@ class SafetensorsHeader {
                           entry.contains("shape") && entry.contains("data_offsets");
     require(complete, name, "dtype, shape and data_offsets", "another entry");
     const auto dtype = dtype_of(entry["dtype"].is_string() ? entry["dtype"].get<std::string>() : std::string());
-    require(dtype.has_value(), name, "dtype F64 F32 F16 BF16 I64 I32 I16 I8 U8 or BOOL", excerpt(entry["dtype"]));
+    require(dtype.has_value(), name, safetensors_dtypes_text, excerpt(entry["dtype"]));
     const auto offsets = read_numbers(name, entry["data_offsets"]);
     require(offsets.size() == 2 && offsets[0] <= offsets[1], name, "data_offsets [begin, end]",
             excerpt(entry["data_offsets"]));

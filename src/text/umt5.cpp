@@ -92,6 +92,7 @@ UMT5Encoder::UMT5Encoder(const UMT5Config& config, Parameters parameters)
     blocks_.push_back(declare_block(root / "blocks" / layer, config));
   }
   norm_ = nn::declare_rms_norm(root / "norm", config.dim);
+  parameters_.finish();
 }
 
 at::Tensor UMT5Encoder::encode(const at::Tensor& ids, const at::Tensor& mask) const {

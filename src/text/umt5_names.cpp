@@ -61,4 +61,27 @@ TensorMap umt5_tensors(const TensorMap& tensors) {
   return renamed;
 }
 
+UMT5Config umt5_config_from_tensors(const TensorMap& tensors) {
+  constexpr auto where = "text::umt5_config_from_tensors";
+  const auto sizes = [&](const std::string& name) {
+    const auto found = tensors.find(name);
+    check<FormatError>(found != tensors.end(), where, name, "a matrix", "no tensor of that name");
+    check<FormatError>(found->second.dim() == 2, where, name, "a matrix", shape_text(found->second.sizes()));
+    return found->second.sizes();
+  };
+  UMT5Config config;
+  config.vocab = sizes("token_embedding.weight")[0];
+  config.dim = sizes("token_embedding.weight")[1];
+  config.dim_attn = sizes("blocks.0.attn.q.weight")[0];
+  config.dim_ffn = sizes("blocks.0.ffn.fc1.weight")[0];
+  config.shared_pos = tensors.count("pos_embedding.embedding.weight") > 0;
+  const std::string owner = config.shared_pos ? "" : "blocks.0.";
+  const auto table = sizes(owner + "pos_embedding.embedding.weight");
+  config.num_buckets = table[0];
+  config.num_heads = table[1];
+  config.num_layers = 0;
+  while (tensors.count(text_of("blocks.", config.num_layers, ".norm1.weight")) > 0) ++config.num_layers;
+  return config;
+}
+
 }  // namespace action_images

@@ -6,6 +6,7 @@
 
 #include <action_images/core/interrupted.hpp>
 #include <action_images/tensor/safetensors.hpp>
+#include <action_images/world/cameras.hpp>
 #include <action_images/world/conditioning.hpp>
 
 namespace action_images {
@@ -21,7 +22,7 @@ std::uint64_t digest(const void* data, std::size_t size, std::uint64_t hash) {
 std::string cache_key(const std::filesystem::path& shard, const WorldConfig& config, const VideoVae& vae) {
   const nlohmann::json json = json_from(config);
   const std::string text = json["codec"].dump() + json["vae"].dump() + json["moment_scale"].dump() +
-                           shard.filename().string() + std::to_string(std::filesystem::file_size(shard));
+                           json["camera_axes"].dump() + json["camera_reference"].dump() + shard.filename().string() + std::to_string(std::filesystem::file_size(shard));
   std::uint64_t hash = digest(text.data(), text.size(), 1469598103934665603ULL);
   for (const auto& [name, tensor] : vae.parameters().named()) {
     const at::Tensor values = tensor.detach().to(at::kFloat).contiguous();
@@ -37,7 +38,7 @@ TensorMap encode_shard(const ClipShard& shard, const WorldConfig& config, const 
     const Rig rig = shard.rig(clip);
     video.push_back(vae.encode(normalized_from_pixels(shard.video[clip])).to(at::kHalf));
     action.push_back(encode_actions(shard.trajectory(clip), rig, config, vae).to(at::kHalf));
-    camera.push_back(encode_cameras(rig, config, vae).to(at::kHalf));
+    camera.push_back(encode_cameras(rig, shard.video.size(2), config, vae).to(at::kHalf));
   }
   const at::Tensor first_frames = shard.video.select(2, 0).permute({0, 1, 4, 2, 3}).contiguous();
   return {{"video", at::stack(video)}, {"action", at::stack(action)}, {"camera", at::stack(camera)},

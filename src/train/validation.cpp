@@ -47,7 +47,8 @@ nlohmann::json validate_plans(const WorldNetwork& network, const VideoVae& vae, 
                            .text_ids = text.ids,
                            .text_mask = text.mask};
   const at::Tensor latents =
-      sample_latents(network, inputs, {.steps = config.steps, .shift = config.shift, .guidance = 1.0, .negative = {}, .seed = 1});
+      sample_latents(network, inputs, {.steps = config.steps, .shift = config.shift, .sampler = config.sampler, .seed = 1})
+          .latents;
 
   PlanErrors errors;
   for (const std::int64_t clip : indices) {

@@ -57,6 +57,7 @@ PatchVae::PatchVae(const PatchVaeConfig& config, Parameters parameters)
   decoder_bias_ = parameters_.declare("decoder.bias", {3}, Init::zeros);
   mean_ = parameters_.declare("mean", {z}, Init::zeros);
   std_ = parameters_.declare("std", {z}, Init::ones);
+  parameters_.finish();
 }
 
 nlohmann::json PatchVae::config() const {

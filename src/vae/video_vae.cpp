@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/vae/video_vae.hpp>
 
+#include <utility>
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
@@ -21,6 +23,15 @@ VaeProgress progress_of_tile(const VaeProgress& progress, std::size_t index, std
   return [=](std::int64_t done, std::int64_t total) {
     return progress(static_cast<std::int64_t>(index) * total + done, static_cast<std::int64_t>(count) * total);
   };
+}
+
+std::unique_ptr<VideoVae> make(const nlohmann::json& config, Parameters parameters) {
+  constexpr auto where = "vae::make_video_vae";
+  check(config.is_object() && config.contains("kind"), where, "config", "an object with the key \"kind\"",
+        config.dump());
+  if (config["kind"] == "wan") return std::make_unique<WanVae>(wan_vae_config(config), std::move(parameters));
+  check(config["kind"] == "patch", where, "kind", "\"patch\" or \"wan\"", config["kind"].dump());
+  return std::make_unique<PatchVae>(patch_vae_config(config), std::move(parameters));
 }
 
 }  // namespace
@@ -84,13 +95,11 @@ std::int64_t VideoVae::frames(std::int64_t latent_frames) const {
   return 1 + (latent_frames - 1) * temporal_stride();
 }
 
-std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config) {
-  constexpr auto where = "vae::make_video_vae";
-  check(config.is_object() && config.contains("kind"), where, "config", "an object with the key \"kind\"",
-        config.dump());
-  if (config["kind"] == "wan") return std::make_unique<WanVae>(wan_vae_config(config));
-  check(config["kind"] == "patch", where, "kind", "\"patch\" or \"wan\"", config["kind"].dump());
-  return std::make_unique<PatchVae>(patch_vae_config(config));
+std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config) { return make(config, Parameters()); }
+
+std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config, const TensorMap& tensors) {
+  const bool kernels = config.is_object() && config.value("kind", nlohmann::json()) == "wan";
+  return make(config, Parameters(kernels ? with_kernels_laid_out(tensors) : tensors));
 }
 
 }  // namespace action_images

@@ -12,19 +12,30 @@
 namespace action_images {
 namespace {
 
-// Lays the kernels in memory as (out, time, height, width, in), which is how they are multiplied.
+// A kernel that lies in memory as (out, time, height, width, in), which is how it is multiplied.
+at::Tensor laid_out(const at::Tensor& parameter) {
+  if (parameter.dim() < 4 || parameter.size(1) == 1) return parameter;
+  const auto format = parameter.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  return parameter.detach().contiguous(format);
+}
+
 void lay_out_kernels(const Parameters& parameters) {
   for (const auto& [name, parameter] : parameters.named()) {
-    if (parameter.dim() < 4 || parameter.size(1) == 1) continue;
-    const auto format = parameter.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-    parameter.set_data(parameter.detach().contiguous(format));
+    if (const at::Tensor kernel = laid_out(parameter); !kernel.is_same(parameter)) parameter.set_data(kernel);
   }
 }
 
 }  // namespace
 
+TensorMap with_kernels_laid_out(const TensorMap& tensors) {
+  TensorMap result;
+  for (const auto& [name, tensor] : tensors) result.emplace(name, laid_out(tensor));
+  return result;
+}
+
 WanVae::WanVae(const WanVaeConfig& config, Parameters parameters) : parameters_(std::move(parameters)) {
   network_ = std::make_shared<const wan_vae::Network>(wan_vae::declare_network(Scope(parameters_), checked(config)));
+  parameters_.finish();
   if (!parameters_.borrowed()) lay_out_kernels(parameters_);
 }
 

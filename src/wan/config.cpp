@@ -24,6 +24,28 @@ const std::map<std::string, WanConfig, std::less<>>& presets() {
        {.dim = 1536, .in_dim = 16, .ffn_dim = 8960, .out_dim = 16, .num_heads = 12, .num_layers = 30}},
       {"wan2.1-t2v-14b",
        {.dim = 5120, .in_dim = 16, .ffn_dim = 13824, .out_dim = 16, .num_heads = 40, .num_layers = 40}},
+      {"wan2.1-i2v-14b-480p",
+       {.dim = 5120,
+        .in_dim = 36,
+        .ffn_dim = 13824,
+        .out_dim = 16,
+        .num_heads = 40,
+        .num_layers = 40,
+        .has_image_input = true}},
+      {"embedded",
+       {.dim = 192,
+        .in_dim = 146,
+        .ffn_dim = 768,
+        .out_dim = 48,
+        .text_dim = 64,
+        .freq_dim = 128,
+        .num_heads = 3,
+        .num_layers = 6,
+        .camera_channels = 96,
+        .camera_pool = {96, 2, 2},
+        .image_stem = {32, 64, 96},
+        .pooled_text_modulation = true,
+        .rope_theta = 100.0}},
   };
   return presets;
 }
@@ -41,6 +63,7 @@ void for_each_field(Config& config, Visit&& visit) {
   visit("patch_size", config.patch_size);
   visit("num_heads", config.num_heads);
   visit("num_layers", config.num_layers);
+  visit("has_image_input", config.has_image_input);
   visit("camera_channels", config.camera_channels);
   visit("camera_pool", config.camera_pool);
   visit("image_stem", config.image_stem);

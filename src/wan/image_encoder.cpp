@@ -65,6 +65,7 @@ WanImageEncoder::WanImageEncoder(const WanImageEncoderConfig& config, Parameters
   for (std::int64_t layer = 0; layer + 1 < config.num_layers; ++layer) {
     blocks_.push_back(declare_block(visual / "transformer" / layer, config));
   }
+  parameters_.finish();
 }
 
 at::Tensor WanImageEncoder::encode(const at::Tensor& images) const {

@@ -16,6 +16,12 @@ WanBlock::Attention declare_attention(const Scope& scope, std::int64_t dim) {
   return attention;
 }
 
+void declare_image_attention(WanBlock::Attention& attention, const Scope& scope, std::int64_t dim) {
+  attention.k_img = nn::declare_linear(scope / "k_img", dim, dim);
+  attention.v_img = nn::declare_linear(scope / "v_img", dim, dim);
+  attention.norm_k_img = nn::declare_rms_norm(scope / "norm_k_img", dim);
+}
+
 }  // namespace
 
 WanBlock declare_wan_block(const Scope& scope, const WanConfig& config) {
@@ -23,6 +29,7 @@ WanBlock declare_wan_block(const Scope& scope, const WanConfig& config) {
   WanBlock block;
   block.self_attn = declare_attention(scope / "self_attn", dim);
   block.cross_attn = declare_attention(scope / "cross_attn", dim);
+  if (config.has_image_input) declare_image_attention(block.cross_attn, scope / "cross_attn", dim);
   block.norm3 = nn::declare_layer_norm(scope / "norm3", dim);
   block.ffn_in = nn::declare_linear(scope / "ffn" / 0, dim, config.ffn_dim);
   block.ffn_out = nn::declare_linear(scope / "ffn" / 2, config.ffn_dim, dim);
@@ -33,6 +40,17 @@ WanBlock declare_wan_block(const Scope& scope, const WanConfig& config) {
       nn::declare_linear(scope / "cam_encoder" / 2, pool[0] * pool[1] * pool[2], dim, {.init = Init::zeros});
   block.projector = nn::declare_linear(scope / "projector", dim, dim, {.init = Init::identity});
   return block;
+}
+
+WanImageEmbedding declare_image_embedding(const Scope& scope, const WanConfig& config) {
+  if (!config.has_image_input) return {};
+  const Scope layers = scope / "proj";
+  WanImageEmbedding embedding;
+  embedding.norm_in = nn::declare_layer_norm(layers / 0, wan_clip_dim);
+  embedding.hidden = nn::declare_linear(layers / 1, wan_clip_dim, wan_clip_dim);
+  embedding.out = nn::declare_linear(layers / 3, wan_clip_dim, config.dim);
+  embedding.norm_out = nn::declare_layer_norm(layers / 4, config.dim);
+  return embedding;
 }
 
 std::vector<nn::LinearParameters> declare_image_stem(const Scope& scope, const WanConfig& config) {

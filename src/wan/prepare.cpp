@@ -32,16 +32,19 @@ at::Tensor pool_text(const at::Tensor& text, const at::Tensor& embedded) {
   return (embedded * real).sum(1) / real.sum(1).clamp_min(1);
 }
 
-std::vector<WanConditions::KeysValues> text_keys_values(const std::vector<WanBlock>& blocks, const WanConfig& config,
-                                                        const at::Tensor& context) {
-  std::vector<WanConditions::KeysValues> text;
-  for (const WanBlock& block : blocks) {
-    const auto& attention = block.cross_attn;
-    const at::Tensor keys = nn::rms_norm(nn::linear(attention.k, context), config.eps, attention.norm_k);
-    const at::Tensor values = nn::linear(attention.v, context);
-    text.push_back({nn::split_heads(keys, config.num_heads), nn::split_heads(values, config.num_heads)});
-  }
-  return text;
+using KeysValues = WanConditions::KeysValues;
+
+KeysValues keys_values(const WanConfig& config, const at::Tensor& context, const nn::LinearParameters& k,
+                       const nn::NormParameters& norm_k, const nn::LinearParameters& v) {
+  const at::Tensor keys = nn::rms_norm(nn::linear(k, context), config.eps, norm_k);
+  return {nn::split_heads(keys, config.num_heads), nn::split_heads(nn::linear(v, context), config.num_heads)};
+}
+
+// CLIP tokens (B, M, 1280) -> (B, M, dim). Its GELU is the exact one, and its norms have torch's default epsilon.
+at::Tensor embed_image(const WanImageEmbedding& embedding, const at::Tensor& clip) {
+  constexpr double eps = 1e-5;
+  const at::Tensor hidden = at::gelu(nn::linear(embedding.hidden, nn::layer_norm(clip, eps, embedding.norm_in)));
+  return nn::layer_norm(nn::linear(embedding.out, hidden), eps, embedding.norm_out);
 }
 
 // Per block (B, T, dim): what each latent frame's cameras add to the frame's tokens.
@@ -76,6 +79,28 @@ void check_camera(const WanConfig& config, const WanInputs& inputs) {
               inputs.camera->sizes());
 }
 
+void check_y(const WanConfig& config, const WanInputs& inputs) {
+  const at::Tensor& y = *inputs.y;
+  const auto& [frames, height, width] = inputs.grid;
+  const std::int64_t channels = y.dim() == 5 ? y.size(1) : 0;
+  const std::array<std::int64_t, 5> shape = {inputs.text.size(0), channels, frames, height, width};
+  check_shape(channels > 0 && channels < config.in_dim && y.sizes() == at::IntArrayRef(shape), where, "y",
+              text_of("(", shape[0], ", fewer than ", config.in_dim, ", ", frames, ", ", height, ", ", width, ")"),
+              y.sizes());
+}
+
+void check_image(const WanConfig& config, const WanInputs& inputs) {
+  if (inputs.y) check_y(config, inputs);
+  check(inputs.clip.has_value() == config.has_image_input, where, "clip",
+        config.has_image_input ? "a tensor for has_image_input" : "none without has_image_input",
+        inputs.clip ? "a tensor" : "none");
+  if (!inputs.clip) return;
+  const at::Tensor& clip = *inputs.clip;
+  check_shape(
+      clip.dim() == 3 && clip.size(0) == inputs.text.size(0) && clip.size(1) > 0 && clip.size(2) == wan_clip_dim, where,
+      "clip", text_of("(", inputs.text.size(0), ", M, ", wan_clip_dim, ")"), clip.sizes());
+}
+
 void check_inputs(const WanConfig& config, const WanInputs& inputs, const Grid& tokens) {
   const at::Tensor& text = inputs.text;
   check(text.defined(), where, "text", "a tensor", "an undefined one");
@@ -83,6 +108,7 @@ void check_inputs(const WanConfig& config, const WanInputs& inputs, const Grid& 
               text_of("(B, L, ", config.text_dim, ")"), text.sizes());
   check(!inputs.camera || config.camera_channels > 0, where, "camera", "none without camera_channels", "a tensor");
   if (inputs.camera) check_camera(config, inputs);
+  check_image(config, inputs);
   check(inputs.first_frames.has_value() == !config.image_stem.empty(), where, "first_frames",
         config.image_stem.empty() ? "none without image_stem" : "a tensor for the image_stem",
         inputs.first_frames ? "a tensor" : "none");
@@ -117,7 +143,18 @@ WanConditions WanTransformer::prepare(const WanInputs& inputs) const {
 
   WanConditions conditions;
   conditions.grid = inputs.grid;
-  conditions.text = text_keys_values(blocks_, config_, context);
+  for (const WanBlock& block : blocks_) {
+    const auto& attention = block.cross_attn;
+    conditions.text.push_back(keys_values(config_, context, attention.k, attention.norm_k, attention.v));
+  }
+  if (inputs.clip) {
+    const at::Tensor image = embed_image(image_embedding_, inputs.clip->to(options));
+    for (const WanBlock& block : blocks_) {
+      const auto& attention = block.cross_attn;
+      conditions.image.push_back(keys_values(config_, image, attention.k_img, attention.norm_k_img, attention.v_img));
+    }
+  }
+  if (inputs.y) conditions.y = inputs.y->to(options);
   conditions.rotary = rotary(config_, inputs, tokens).to(options.device());
   if (config_.pooled_text_modulation) conditions.pooled_text = pool_text(text, context);
   if (config_.camera_channels > 0) {

@@ -7,7 +7,7 @@ namespace action_images {
 
 std::vector<at::Tensor> TimeModulation::parts(const at::Tensor& table, const at::Tensor& values) const {
   const at::Tensor per_part = values.dim() == 3 ? values.unsqueeze(2) : values;
-  const at::Tensor sum = per_part + table;  // (S, U, K, dim)
+  const at::Tensor sum = per_part.to(at::kFloat) + table;  // (S, U, K, dim)
   std::vector<at::Tensor> parts = at::unbind(sum, 2);
   if (!index.defined()) return parts;
   for (at::Tensor& part : parts) {

@@ -17,7 +17,8 @@ struct TimeModulation {
   at::Tensor projection;  ///< (S, U, 6, dim)
   at::Tensor index;       ///< (B, N) int64: row of each token in the first two axes taken together; undefined: U = 1
 
-  /// A table (1, K, dim) plus `values` (S, U, dim or K, dim), split into its K parts: each (B or 1, N or 1, dim).
+  /// A table (1, K, dim) plus `values` (S, U, dim or K, dim), split into its K parts: each
+  /// (B or 1, N or 1, dim) float32.
   std::vector<at::Tensor> parts(const at::Tensor& table, const at::Tensor& values) const;
 };
 

@@ -6,10 +6,9 @@
 #include <ATen/ATen.h>
 
 #include <action_images/core/check.hpp>
-#include <action_images/nn/rotary.hpp>
 
+#include "block.hpp"
 #include "parameters.hpp"
-#include "time_modulation.hpp"
 
 namespace action_images {
 
@@ -46,59 +45,6 @@ at::Tensor add_by_view(const at::Tensor& x, const at::Tensor& features) {
   return (x.view({x.size(0), views, -1, tokens, x.size(2)}) + features.unsqueeze(2)).view(x.sizes());
 }
 
-// norm1, modulation and the cameras' embeddings (B, T, dim).
-at::Tensor modulate_by_frame(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
-                             const at::Tensor& camera) {
-  const auto by_frame = [&](const at::Tensor& values) {  // (B or 1, N or 1, dim) -> four axes
-    return values.size(1) == 1 ? values.unsqueeze(2) : values.unflatten(1, {camera.size(1), -1});
-  };
-  return nn::modulate(by_frame(x), by_frame(shift) + camera.unsqueeze(2), by_frame(scale)).view(x.sizes());
-}
-
-// What a block needs besides its tokens.
-struct BlockContext {
-  const WanConfig& config;
-  const TimeModulation& time;
-  const at::Tensor& rotary;
-};
-
-at::Tensor self_attention(const WanBlock::Attention& attention, const at::Tensor& h, const BlockContext& context) {
-  const auto turned = [&](const nn::LinearParameters& layer, const nn::NormParameters& norm) {
-    const at::Tensor x = nn::rms_norm(nn::linear(layer, h), context.config.eps, norm);
-    return nn::rotate(nn::split_heads(x, context.config.num_heads), context.rotary);
-  };
-  const at::Tensor q = turned(attention.q, attention.norm_q);
-  const at::Tensor k = turned(attention.k, attention.norm_k);
-  const at::Tensor v = nn::split_heads(nn::linear(attention.v, h), context.config.num_heads);
-  return nn::linear(attention.o, nn::attention(q, k, v));
-}
-
-at::Tensor cross_attention(const WanBlock& block, const at::Tensor& x, const WanConditions::KeysValues& text,
-                           const BlockContext& context) {
-  const auto& attention = block.cross_attn;
-  const double eps = context.config.eps;
-  const at::Tensor h = nn::layer_norm(x, eps, block.norm3);
-  const at::Tensor q = nn::rms_norm(nn::linear(attention.q, h), eps, attention.norm_q);
-  return nn::linear(attention.o, nn::attention(nn::split_heads(q, context.config.num_heads), text.keys, text.values));
-}
-
-at::Tensor run_block(const WanBlock& block, at::Tensor x, const WanConditions::KeysValues& text,
-                     const at::Tensor& camera, const BlockContext& context) {
-  const auto modulation = context.time.parts(block.modulation, context.time.projection);
-  const at::Tensor normed = nn::layer_norm(x, context.config.eps);
-  const at::Tensor h = camera.defined() ? modulate_by_frame(normed, modulation[0], modulation[1], camera)
-                                        : nn::modulate(normed, modulation[0], modulation[1]);
-  at::Tensor attended = self_attention(block.self_attn, h, context);
-  if (block.projector.weight.defined()) attended = nn::linear(block.projector, attended);
-  x = at::addcmul(x, attended, modulation[2]);
-
-  x = x + cross_attention(block, x, text, context);
-
-  const at::Tensor g = nn::modulate(nn::layer_norm(x, context.config.eps), modulation[3], modulation[4]);
-  const at::Tensor fed = nn::linear(block.ffn_out, nn::gelu_tanh(nn::linear(block.ffn_in, g)));
-  return at::addcmul(x, fed, modulation[5]);
-}
-
 void check_conditions(const WanConfig& config, const WanConditions& conditions) {
   const auto blocks = static_cast<std::size_t>(config.num_layers);
   check_shape(conditions.text.size() == blocks, where, "conditions.text", shape_text({config.num_layers}),
@@ -106,6 +52,9 @@ void check_conditions(const WanConfig& config, const WanConditions& conditions) 
   check_shape(conditions.camera.size() == (config.camera_channels > 0 ? blocks : 0), where, "conditions.camera",
               shape_text({config.camera_channels > 0 ? config.num_layers : 0}),
               {static_cast<std::int64_t>(conditions.camera.size())});
+  check_shape(conditions.image.size() == (config.has_image_input ? blocks : 0), where, "conditions.image",
+              shape_text({config.has_image_input ? config.num_layers : 0}),
+              {static_cast<std::int64_t>(conditions.image.size())});
 }
 
 void check_inputs(const WanConfig& config, const at::Tensor& latents, const at::Tensor& timestep,
@@ -114,8 +63,9 @@ void check_inputs(const WanConfig& config, const at::Tensor& latents, const at::
   const std::int64_t batch = conditions.text.front().keys.size(0);
   const std::int64_t tokens = conditions.rotary.size(0);
   const auto& [frames, height, width] = conditions.grid;
-  check_shape(latents.sizes() == at::IntArrayRef({batch, config.in_dim, frames, height, width}), where, "latents",
-              shape_text({batch, config.in_dim, frames, height, width}), latents.sizes());
+  const std::int64_t channels = config.in_dim - (conditions.y.defined() ? conditions.y.size(1) : 0);
+  check_shape(latents.sizes() == at::IntArrayRef({batch, channels, frames, height, width}), where, "latents",
+              shape_text({batch, channels, frames, height, width}), latents.sizes());
   const bool fits =
       timestep.sizes() == at::IntArrayRef({batch}) || timestep.sizes() == at::IntArrayRef({batch, tokens});
   check_shape(fits, where, "timestep", text_of(shape_text({batch}), " or ", shape_text({batch, tokens})),
@@ -146,24 +96,29 @@ WanTransformer::WanTransformer(WanConfig config, Parameters parameters)
   head_ = nn::declare_linear(root / "head" / "head", dim, patch_values, {.init = Init::zeros});
   head_modulation_ = (root / "head").parameter("modulation", {1, 2, dim}, Init::normal_width);
   image_stem_ = declare_image_stem(root / "image_stem", config_);
+  image_embedding_ = declare_image_embedding(root / "img_emb", config_);
+  parameters_.finish();
 }
 
 at::Tensor WanTransformer::forward(const at::Tensor& latents, const at::Tensor& timestep,
-                                   const WanConditions& conditions) const {
+                                   const WanConditions& conditions, const WanForwardOptions& options) const {
   check_inputs(config_, latents, timestep, conditions);
-  const at::TensorOptions options = patch_embedding_.weight.options();
-  const TimeModulation time = embed_time(timestep.to(options.device()), conditions.pooled_text);
-  const BlockContext context{config_, time, conditions.rotary};
-
-  at::Tensor x = at::linear(patchify(latents.to(options), config_.patch_size), patch_embedding_.weight.flatten(1),
-                            patch_embedding_.bias);
+  const at::TensorOptions type = patch_embedding_.weight.options();
+  at::Tensor x = latents.to(type);
+  if (conditions.y.defined()) x = at::cat({x, conditions.y}, 1);
+  x = at::linear(patchify(x, config_.patch_size), patch_embedding_.weight.flatten(1), patch_embedding_.bias);
   if (conditions.stem.defined()) x = add_by_view(x, conditions.stem);
+
+  const TimeModulation time = embed_time(timestep.to(type.device()), conditions.pooled_text);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const at::Tensor camera = conditions.camera.empty() ? at::Tensor() : conditions.camera[i];
-    x = run_block(blocks_[i], x, conditions.text[i], camera, context);
+    WanBlockInputs inputs{.x = std::move(x), .text = conditions.text[i], .time = time, .rotary = conditions.rotary};
+    if (!conditions.image.empty()) inputs.image = conditions.image[i];
+    if (!conditions.camera.empty()) inputs.camera = conditions.camera[i];
+    x = options.checkpoint ? checkpoint_wan_block(blocks_[i], std::move(inputs), config_)
+                           : run_wan_block(blocks_[i], std::move(inputs), config_);
   }
   const auto modulation = time.parts(head_modulation_, time.embedding);
-  x = nn::modulate(nn::layer_norm(x, config_.eps), modulation[0], modulation[1]);
+  x = nn::modulated_norm(x, config_.eps, modulation[0], modulation[1]);
   return unpatchify(nn::linear(head_, x), config_.patch_size, conditions.grid);
 }
 

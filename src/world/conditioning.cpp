@@ -4,7 +4,9 @@
 #include <ATen/ATen.h>
 
 #include <action_images/codec/encode.hpp>
-#include <action_images/codec/plucker.hpp>
+#include <action_images/tensor/array.hpp>
+
+#include "vae_progress.hpp"
 
 namespace action_images {
 
@@ -20,41 +22,45 @@ at::Tensor pixels_from_normalized(const at::Tensor& video) {
 }
 
 at::Tensor draw_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config) {
-  const auto views = static_cast<std::int64_t>(rig.size());
-  const auto frames = static_cast<std::int64_t>(actions.size());
-  at::Tensor images = at::empty({views, frames, rig.height(), rig.width(), 3}, at::kFloat);
-  encode_into(actions, rig,
-              ImagesView<float>{images.data_ptr<float>(), rig.size(), actions.size(),
-                                static_cast<std::size_t>(rig.height()), static_cast<std::size_t>(rig.width())},
-              config.codec);
-  return normalized_from_pixels(images);
+  return normalized_from_pixels(to_tensor(encode<float>(actions, rig, config.codec)));
+}
+
+at::Tensor draw_view_actions(const PixelActions& pixels, const WorldConfig& config) {
+  const auto size = [](std::int64_t pixels) { return static_cast<std::size_t>(pixels); };
+  return normalized_from_pixels(
+      to_tensor(encode_pixels<float>(view_of(pixels), size(config.height), size(config.width), config.codec)));
+}
+
+at::Tensor encode_views(const at::Tensor& videos, const VideoVae& vae, const VaeOptions& options) {
+  std::vector<at::Tensor> latents;
+  for (std::int64_t view = 0; view < videos.size(0); ++view) {
+    latents.push_back(vae.encode(videos.narrow(0, view, 1), part_of(options, view, videos.size(0))));
+  }
+  return at::cat(latents);
 }
 
 at::Tensor encode_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config, const VideoVae& vae) {
-  return vae.encode(draw_actions(actions, rig, config));
+  return encode_views(draw_actions(actions, rig, config), vae);
 }
 
 DecodeOptions decode_options(const WorldConfig& config) {
-  return {.convention = config.codec.convention, .sigma = config.codec.sigma, .axis_length = config.codec.axis_length,
+  return {.convention = config.codec.convention,
+          .sigma = config.codec.sigma,
+          .axis_length = config.codec.axis_length,
           .threshold = config.codec.threshold};
 }
 
-at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae) {
-  std::vector<at::Tensor> segments;
-  for (const std::int64_t view : packing.views()) segments.push_back(packing.segment(latents, view, stream)[0]);
-  return pixels_from_normalized(vae.decode(at::stack(segments)));
-}
-
-at::Tensor encode_cameras(const Rig& rig, const WorldConfig& config, const VideoVae& vae) {
-  check(!rig.is_moving(), "world::encode_cameras", "rig", "cameras that stand still", "cameras that move");
-  const auto rays = plucker<float>(rig.relative_to_first());
-  const auto views = static_cast<std::int64_t>(rig.size());
-  const at::Tensor maps = at::from_blob(const_cast<float*>(rays.data()), {views, rig.height(), rig.width(), 6}, at::kFloat)
-                              .permute({0, 3, 1, 2})
-                              .unsqueeze(2);  // [V, 6, 1, H, W]
-  const at::Tensor direction = vae.encode(maps.narrow(1, 0, 3).contiguous());
-  const at::Tensor moment = vae.encode((maps.narrow(1, 3, 3) / config.moment_scale).contiguous());
-  return at::cat({direction, moment}, 1).select(2, 0);
+at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae,
+                         const VaeOptions& options) {
+  const std::vector<std::int64_t> views = packing.views();
+  std::vector<at::Tensor> pixels;
+  for (const std::int64_t view : views) {
+    const auto index = static_cast<std::int64_t>(pixels.size());
+    const VaeOptions part = part_of(options, index, static_cast<std::int64_t>(views.size()));
+    const at::Tensor video = vae.decode(packing.segment(latents, view, stream).narrow(0, 0, 1), /*clamp=*/true, part);
+    pixels.push_back(pixels_from_normalized(video).cpu());
+  }
+  return at::cat(pixels);
 }
 
 }  // namespace action_images

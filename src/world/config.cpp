@@ -3,6 +3,8 @@
 
 #include <action_images/tensor/json_fields.hpp>
 
+#include "sampler_json.hpp"
+
 namespace action_images {
 namespace {
 
@@ -15,6 +17,10 @@ constexpr JsonNames<UnknownFirstAction, 2> unknown_first_action_names{
     {{UnknownFirstAction::empty, "empty"}, {UnknownFirstAction::generate, "generate"}}};
 constexpr JsonNames<TimePositions, 2> time_position_names{
     {{TimePositions::packed, "packed"}, {TimePositions::joint, "joint"}}};
+constexpr JsonNames<RayAxes, 2> camera_axes_names{
+    {{RayAxes::opencv, "opencv"}, {RayAxes::mirrored, "mirrored"}}};
+constexpr JsonNames<CameraReference, 2> camera_reference_names{
+    {{CameraReference::first_view, "first_view"}, {CameraReference::world, "world"}}};
 constexpr JsonNames<Convention, 2> convention_names{{{Convention::paper, "paper"}, {Convention::release, "release"}}};
 
 void check_range(bool condition, const char* key, const char* expected, double got) {
@@ -41,6 +47,7 @@ void read_sampling(const json& object, WorldConfig& config) {
   fields.read("steps", config.steps);
   fields.read("guidance", config.guidance);
   fields.read("negative_prompt", config.negative_prompt);
+  read_sampler(fields, config.sampler);
   fields.refuse_others();
 }
 
@@ -59,6 +66,8 @@ void read_tokenizer(const json& object, WorldConfig& config) {
   fields.read("length", config.text_length);
   fields.read("lower_case", config.lower_case);
   fields.read("clean_instructions", config.clean_instructions);
+  fields.read("truncate", config.truncate);
+  fields.read("empty_prompts", config.empty_prompts);
   fields.refuse_others();
 }
 
@@ -84,6 +93,8 @@ WorldConfig world_config_from_json(const json& object) {
   fields.read_name("time_positions", time_position_names, config.time_positions);
   fields.read("condition_channels", config.condition_channels);
   fields.read("moment_scale", config.moment_scale);
+  fields.read_name("camera_axes", camera_axes_names, config.camera_axes);
+  fields.read_name("camera_reference", camera_reference_names, config.camera_reference);
   if (const auto* found = fields.find("sampling")) read_sampling(*found, config);
   if (const auto* found = fields.find("codec")) read_codec(*found, config);
   if (const auto* found = fields.find("tokenizer")) read_tokenizer(*found, config);
@@ -98,6 +109,11 @@ WorldConfig world_config_from_json(const json& object) {
 json json_from(const WorldConfig& config) {
   json codec{{"convention", name_in(convention_names, config.codec.convention)}, {"axis_length", config.codec.axis_length}};
   if (config.codec.sigma) codec["sigma"] = *config.codec.sigma;
+  json sampling = json_from(config.sampler);
+  sampling.update({{"shift", config.shift},
+                   {"steps", config.steps},
+                   {"guidance", config.guidance},
+                   {"negative_prompt", config.negative_prompt}});
   return {
       {"format", "action-images-model"},
       {"version", 1},
@@ -111,15 +127,15 @@ json json_from(const WorldConfig& config) {
       {"time_positions", name_in(time_position_names, config.time_positions)},
       {"condition_channels", config.condition_channels},
       {"moment_scale", config.moment_scale},
-      {"sampling",
-       {{"shift", config.shift},
-        {"steps", config.steps},
-        {"guidance", config.guidance},
-        {"negative_prompt", config.negative_prompt}}},
+      {"camera_axes", name_in(camera_axes_names, config.camera_axes)},
+      {"camera_reference", name_in(camera_reference_names, config.camera_reference)},
+      {"sampling", sampling},
       {"codec", codec},
       {"tokenizer", {{"length", config.text_length},
         {"lower_case", config.lower_case},
-        {"clean_instructions", config.clean_instructions}}},
+        {"clean_instructions", config.clean_instructions},
+        {"truncate", config.truncate},
+        {"empty_prompts", config.empty_prompts}}},
       {"transformer", wan_config_json(config.transformer)},
       {"text_encoder", umt5_config_json(config.text)},
       {"vae", config.vae},

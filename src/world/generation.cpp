@@ -9,16 +9,14 @@
 
 #include <action_images/core/version.hpp>
 #include <action_images/tensor/array.hpp>
+#include <action_images/world/cameras.hpp>
 #include <action_images/world/conditioning.hpp>
-#include <action_images/world/instruction.hpp>
 #include <action_images/world/pictures.hpp>
-#include <action_images/world/sampling.hpp>
+
+#include "view_actions.hpp"
 
 namespace action_images {
 namespace {
-
-constexpr std::string_view where = "world::WorldModel::generate";
-constexpr std::int64_t max_frames = 1025;
 
 // Seconds since the last call.
 class Stopwatch {
@@ -35,8 +33,26 @@ class Stopwatch {
 };
 
 // A gripper far outside every picture: its action image shows no point. The release writes 100 for each number.
-Trajectory unseen_actions(std::int64_t frames) {
-  return Trajectory(static_cast<std::size_t>(frames), Action{Eigen::Vector3d::Constant(100.0), Eigen::Vector3d::Zero(), 1.0});
+const Action unseen_action{Eigen::Vector3d::Constant(100.0), Eigen::Vector3d::Zero(), 1.0};
+
+Rig views_of(const Rig& rig, const std::vector<std::int64_t>& views) {
+  std::vector<std::vector<Camera>> cameras;
+  for (const std::int64_t view : views) {
+    auto& of_view = cameras.emplace_back();
+    for (std::size_t time = 0; time < rig.frames(); ++time) {
+      of_view.push_back(rig.camera(static_cast<std::size_t>(view), time));
+    }
+  }
+  return Rig::moving(cameras);
+}
+
+// One view sees no depth, but what was given is known.
+Decoded as_given(const Trajectory& actions, double axis_length) {
+  Decoded decoded(actions.size(), 1);
+  decoded.actions = actions;
+  decoded.confidence.assign(actions.size(), 1.0);
+  for (std::size_t t = 0; t < actions.size(); ++t) decoded.points_at(t) = points_of(actions[t], axis_length);
+  return decoded;
 }
 
 }  // namespace
@@ -51,150 +67,170 @@ Generation::Generation(const WorldModel& model, const std::vector<VideoFrames>& 
       inputs_{.packing = Packing::joint(1, 1)} {
   const at::NoGradGuard no_gradients;
   Stopwatch watch;
-  check_options(views);
+  const Given given{views, prompt_, rig};
+  check_request(given, options_, config_);
+  options_.frames = resolve_frames(given, options_, config_, model.vae());
+  sampling_ = resolve_sampling(options_, config_);
+  negative_prompt_ = resolve_negative_prompt(options_, config_);
+  encode_prompt();
   pictures_ = fitted_pictures(views, rig, rig_.height(), rig_.width());
-  encode(views);
+  encode_pictures();
+  if (inputs_.packing.has_actions()) encode_known_actions(rig);
   timings_["encode"] = watch.lap();
-}
-
-void Generation::check_options(const std::vector<VideoFrames>& views) {
-  const auto count = static_cast<std::int64_t>(views.size());
-  check<ShapeError>(config_.views == 0 || count == config_.views, where, "images",
-                    text_of(config_.views, ", the views that the model was trained with"), count);
-  options_.frames = resolve_frames(views);
-  if (options_.steps == 0) options_.steps = config_.steps;
-  check(options_.steps >= 1 && options_.steps <= 10000, where, "steps", "1..10000", options_.steps);
-  options_.guidance = options_.guidance.value_or(config_.guidance);
-  check(std::isfinite(*options_.guidance) && *options_.guidance >= 0, where, "guidance", "a number >= 0", *options_.guidance);
-  options_.shift = options_.shift.value_or(config_.shift);
-  check(std::isfinite(*options_.shift) && *options_.shift > 0, where, "shift", "a positive number", *options_.shift);
-  options_.negative_prompt = options_.negative_prompt.value_or(config_.negative_prompt);
-  const bool follows_text = options_.task == Task::i2va || options_.task == Task::i2v;
-  check(!follows_text || prompt_.find_first_not_of(" \t\r\n") != std::string::npos, where, "prompt", "an instruction",
-        "an empty text");
-  check(options_.task == Task::a2v || options_.actions.empty(), where, "actions",
-        text_of("none for task ", name_of(options_.task), " (give first_action instead)"),
-        text_of(options_.actions.size(), " actions"));
-  if (options_.first_action) check_trajectory({*options_.first_action}, where);
-}
-
-std::int64_t Generation::resolve_frames(const std::vector<VideoFrames>& views) const {
-  std::int64_t frames = options_.frames == 0 ? config_.frames : options_.frames;
-  const auto agree = [&](const char* argument, std::int64_t given) {
-    check_shape(options_.frames == 0 || given == options_.frames, where, argument, text_of(options_.frames, " frames"), {given});
-    frames = given;
-  };
-  if (options_.task == Task::a2v) {
-    check(!options_.actions.empty(), where, "actions", "a trajectory for task a2v", "none");
-    agree("actions", static_cast<std::int64_t>(options_.actions.size()));
+  if (config_.transformer.camera_channels > 0) {
+    inputs_.camera =
+        encode_cameras(rig_, options_.frames, config_, model_.vae(), vae_options("cameras")).to(at::kFloat).unsqueeze(0);
   }
-  if (options_.task == Task::v2a && !views.empty()) agree("videos", views.front().frames);
-  const auto stride = model_.vae().temporal_stride();
-  check<ShapeError>(frames >= 1 + stride && frames <= max_frames && frames % stride == 1, where, "frames",
-                    text_of(stride, "k + 1, from ", stride + 1, " to ", max_frames), frames);
-  for (std::size_t view = 0; view < views.size() && options_.task != Task::v2a; ++view) {
-    check_shape(views[view].frames == 1, where, text_of("images[", view, "]"), "one picture", {views[view].frames});
-  }
-  return frames;
+  timings_["encode_cameras"] = watch.lap();
 }
 
-TokenizedText Generation::tokenize(const std::string& text) const {
-  return model_.tokenizer().encode(config_.clean_instructions ? clean_instruction(text) : text, config_.text_length);
+bool Generation::report(std::string_view stage, std::int64_t done, std::int64_t total) const {
+  return !options_.stage_progress || options_.stage_progress(stage, done, total);
 }
 
-void Generation::encode(const std::vector<VideoFrames>& views) {
+VaeOptions Generation::vae_options(std::string_view stage) const {
+  VaeOptions options{.tiling = options_.tiling};
+  if (!options_.stage_progress) return options;
+  options.progress = [this, stage](std::int64_t done, std::int64_t total) { return report(stage, done, total); };
+  return options;
+}
+
+void Generation::encode_prompt() {
+  const bool guided = sampling_.guidance != 1.0;
+  const at::Tensor states = model_.encode_prompts(guided ? std::vector{prompt_, negative_prompt_} : std::vector{prompt_});
+  inputs_.text = states.narrow(0, 0, 1);
+  if (guided) sampling_.negative_text = states.narrow(0, 1, 1);
+}
+
+void Generation::encode_pictures() {
   const VideoVae& vae = model_.vae();
   const auto latent_frames = vae.latent_frames(options_.frames);
-  const auto count = static_cast<std::int64_t>(views.size());
-  inputs_.packing = Packing::of(options_.task, count, latent_frames);
+  const std::int64_t count = pictures_.size(0);
+  inputs_.packing = options_.action_views.empty() ? Packing::of(options_.task, count, latent_frames)
+                                                  : Packing::image_to_action(options_.action_views, latent_frames);
   inputs_.task = options_.task;
-  const at::Tensor given = vae.encode(normalized_from_pixels(pictures_)).unsqueeze(0);
+  const at::Tensor given = encode_views(normalized_from_pixels(pictures_), vae, vae_options("pictures")).unsqueeze(0);
   // Latent frames that are not given hold zeros until they are generated.
-  inputs_.video = at::zeros({1, count, given.size(2), latent_frames, given.size(4), given.size(5)}, at::kFloat);
+  inputs_.video = at::zeros({1, count, given.size(2), latent_frames, given.size(4), given.size(5)},
+                            given.options().dtype(at::kFloat));
   inputs_.video.narrow(3, 0, given.size(3)).copy_(given);
-  if (inputs_.packing.has_actions()) encode_known_actions();
-  if (config_.transformer.camera_channels > 0) inputs_.camera = encode_cameras(rig_, config_, vae).unsqueeze(0);
   if (!config_.transformer.image_stem.empty()) {
     inputs_.first_frames = normalized_from_pixels(pictures_.narrow(1, 0, 1)).select(2, 0).unsqueeze(0);
   }
-  const TokenizedText text = tokenize(prompt_);
-  inputs_.text_ids = text.ids;
-  inputs_.text_mask = text.mask;
 }
 
-void Generation::encode_known_actions() {
-  Trajectory known = options_.actions;
-  if (options_.task == Task::a2v) {
-    check_trajectory(known, where);
-    drawn_ = pixels_from_normalized(draw_actions(known, rig_, config_));
-  } else if (options_.first_action) {
-    known = Trajectory(static_cast<std::size_t>(options_.frames), *options_.first_action);
-  } else if (config_.unknown_first_action == UnknownFirstAction::empty) {
-    known = unseen_actions(options_.frames);
+at::Tensor Generation::draw_known_actions(const Rig& given) const {
+  const bool all = options_.task == Task::a2v;
+  const std::int64_t frames = all ? options_.frames : 1;
+  if (!options_.view_actions.empty()) {
+    return draw_view_actions(model_pixels(options_.view_actions, given, frames, config_), config_);
   }
-  inputs_.first_action_known = !known.empty();
-  inputs_.action = known.empty() ? at::zeros_like(inputs_.video)
-                                 : encode_actions(known, rig_, config_, model_.vae()).unsqueeze(0);
+  if (all) return draw_actions(options_.actions, rig_, config_);
+  const bool unseen = config_.unknown_first_action == UnknownFirstAction::empty;
+  if (!options_.first_action && !unseen) return {};
+  return draw_actions({options_.first_action.value_or(unseen_action)}, rig_.clip(0, 1), config_);
 }
 
-at::Tensor Generation::sample() const {
-  SampleOptions options{.steps = options_.steps,
-                        .shift = *options_.shift,
-                        .guidance = *options_.guidance,
-                        .negative = {},
-                        .seed = options_.seed,
-                        .progress = options_.progress};
-  if (options.guidance != 1.0) options.negative = tokenize(*options_.negative_prompt);
+void Generation::encode_known_actions(const Rig& given) {
+  const at::Tensor known = draw_known_actions(given);
+  inputs_.first_action_known = known.defined();
+  inputs_.action = at::zeros_like(inputs_.video);
+  if (!known.defined()) return;
+  const at::Tensor latents = encode_views(known, model_.vae(), vae_options("actions")).unsqueeze(0);
+  inputs_.action.narrow(3, 0, latents.size(3)).copy_(latents);
+  if (options_.task == Task::a2v) drawn_ = pixels_from_normalized(known);
+}
+
+Sampled Generation::sample() const {
+  SampleOptions options = sampling_;
+  options.progress = [this](int done, int steps) {
+    return (!options_.progress || options_.progress(done, steps)) && report("sample", done, steps);
+  };
   return sample_latents(model_.network(), inputs_, options);
 }
 
+at::Tensor Generation::video_of(const at::Tensor& latents) const {
+  if (options_.task == Task::v2a) return pictures_;
+  if (options_.task != Task::i2a) {
+    return decode_stream(latents, inputs_.packing, Stream::video, model_.vae(), vae_options("video"));
+  }
+  return pictures_.index_select(0, at::tensor(inputs_.packing.views(), at::kLong));
+}
+
+at::Tensor Generation::action_images_of(const at::Tensor& latents, const at::Tensor& video) const {
+  if (!inputs_.packing.has_actions()) {
+    return at::empty({video.size(0), 0, video.size(2), video.size(3), 3}, at::kByte);
+  }
+  if (drawn_.defined()) return drawn_;
+  return decode_stream(latents, inputs_.packing, Stream::action, model_.vae(), vae_options("action_images"));
+}
+
 void Generation::read_actions(Rollout& rollout) const {
-  Decoded decoded = decode(rollout.action_images, rig_, decode_options(config_));
+  const bool one_view = rollout.rig.size() == 1;  // rays that meet nothing
+  Decoded decoded = !one_view                  ? decode(rollout.action_images, rollout.rig, decode_options(config_))
+                    : options_.actions.empty() ? Decoded(rollout.action_images.shape()[1], 1)
+                                               : as_given(options_.actions, config_.codec.axis_length);
   rollout.actions = std::move(decoded.actions);
   rollout.points = std::move(decoded.points);
   rollout.confidence = std::move(decoded.confidence);
 }
 
-nlohmann::json Generation::settings() const {
-  return {{"model", config_.name},
-          {"version", version},
-          {"task", name_of(options_.task)},
-          {"prompt", prompt_},
-          {"negative_prompt", *options_.negative_prompt},
-          {"seed", options_.seed},
-          {"steps", options_.steps},
-          {"guidance", *options_.guidance},
-          {"shift", *options_.shift},
-          {"views", rig_.size()},
-          {"frames", options_.frames},
-          {"height", rig_.height()},
-          {"width", rig_.width()},
-          {"convention", config_.codec.convention == Convention::paper ? "paper" : "release"},
-          {"first_action_known", inputs_.first_action_known && options_.task != Task::i2v}};
+nlohmann::json Generation::settings(const StepCacheStatistics& evaluations) const {
+  const SamplerOptions& sampler = sampling_.sampler;
+  nlohmann::json settings{
+      {"model", config_.name},
+      {"version", version},
+      {"task", name_of(options_.task)},
+      {"prompt", prompt_},
+      {"negative_prompt", negative_prompt_},
+      {"seed", options_.seed},
+      {"steps", sampling_.steps},
+      {"guidance", sampling_.guidance},
+      {"shift", sampling_.shift},
+      {"solver", name_of(sampler.solver)},
+      {"guidance_rescale", sampler.guidance_rescale},
+      {"guidance_interval", {sampler.guidance_interval.low, sampler.guidance_interval.high}},
+      {"step_cache", name_of(sampler.step_cache)},
+      {"steps_evaluated", evaluations.evaluated},
+      {"steps_reused", evaluations.reused},
+      {"sigma_min", sampler.sigma_min},
+      {"extra_one_step", sampler.extra_one_step},
+      {"views", rig_.size()},
+      {"frames", options_.frames},
+      {"height", rig_.height()},
+      {"width", rig_.width()},
+      {"moving_rig", rig_.is_moving()},
+      {"convention", config_.codec.convention == Convention::paper ? "paper" : "release"},
+      {"first_action_known", inputs_.first_action_known && options_.task != Task::i2v}};
+  if (sampler.step_cache != StepCacheKind::none) settings["step_cache_threshold"] = step_cache_threshold(sampler);
+  if (options_.tiling) settings["tiles"] = {{"size", options_.tiling->size}, {"stride", options_.tiling->stride}};
+  if (options_.task == Task::i2a) settings["action_views"] = inputs_.packing.views();
+  return settings;
+}
+
+Rollout Generation::unread_rollout(const at::Tensor& latents) const {
+  const at::Tensor video = video_of(latents);
+  const bool all_views = static_cast<std::size_t>(video.size(0)) == rig_.size();
+  return {.task = options_.task,
+          .prompt = prompt_,
+          .rig = all_views ? rig_ : views_of(rig_, inputs_.packing.views()),
+          .video = to_array<std::uint8_t, 5>(video),
+          .action_images = to_array<std::uint8_t, 5>(action_images_of(latents, video)),
+          .actions = {},
+          .points = xt::xtensor<double, 3>::from_shape({0, 3, 3}),
+          .confidence = {},
+          .settings = {},
+          .timings = {},
+          .latents = latents[0]};
 }
 
 Rollout Generation::run() {
   const at::NoGradGuard no_gradients;
   Stopwatch watch;
-  const at::Tensor latents = sample();
+  const Sampled sampled = sample();
   timings_["sample"] = watch.lap();
-
-  const bool video_given = options_.task == Task::v2a;
-  const auto generated = [&](Stream stream) { return decode_stream(latents, inputs_.packing, stream, model_.vae()); };
-  const at::Tensor video = video_given ? pictures_ : generated(Stream::video);
-  const auto shape = video.sizes();
-  at::Tensor actions = at::empty({shape[0], 0, shape[2], shape[3], 3}, at::kByte);
-  if (inputs_.packing.has_actions()) actions = drawn_.defined() ? drawn_ : generated(Stream::action);
-  Rollout rollout{.task = options_.task,
-                  .prompt = prompt_,
-                  .rig = rig_,
-                  .video = to_array<std::uint8_t, 5>(video),
-                  .action_images = to_array<std::uint8_t, 5>(actions),
-                  .actions = {},
-                  .points = xt::xtensor<double, 3>::from_shape({0, 3, 3}),
-                  .confidence = {},
-                  .settings = settings(),
-                  .timings = {}};
+  Rollout rollout = unread_rollout(sampled.latents);
+  rollout.settings = settings(sampled.evaluations);
   timings_["decode_latents"] = watch.lap();
   if (rollout.has_actions()) read_actions(rollout);
   timings_["decode_actions"] = watch.lap();

@@ -1,44 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/world/network.hpp>
 
+#include <utility>
+
 #include <ATen/ATen.h>
 
+#include <action_images/core/check.hpp>
 #include <action_images/tensor/prefix.hpp>
 
 namespace action_images {
+namespace {
+
+// The camera latents of every packed latent frame, [B, T, 2C, h, w].
+at::Tensor cameras_of(const WorldInputs& inputs) {
+  const at::Tensor camera = inputs.camera.dim() == 5 ? inputs.camera.unsqueeze(2) : inputs.camera;
+  const at::Tensor& video = inputs.video;
+  check_shape(camera.dim() == 6 && camera.size(1) == video.size(1) && (camera.size(2) == 1 || camera.size(2) == video.size(3)),
+              "world::WorldNetwork::prepare", "camera",
+              text_of("(B, ", video.size(1), ", 1 or ", video.size(3), ", 2 C, h, w)"), inputs.camera.sizes());
+  const bool still = camera.size(2) == 1;
+  std::vector<at::Tensor> cameras;
+  for (const auto& [view, stream, frame] : inputs.packing.frames()) {
+    cameras.push_back(camera.select(1, view).select(1, still ? 0 : frame));
+  }
+  return at::stack(cameras, 1);
+}
+
+}  // namespace
 
 WorldNetwork::WorldNetwork(const WorldConfig& config)
     : config_(config), transformer_(config.transformer), text_encoder_(config.text) {}
 
+WorldNetwork::WorldNetwork(const WorldConfig& config, WanTransformer transformer)
+    : config_(config), transformer_(std::move(transformer)) {
+  const nlohmann::json expected = wan_config_json(config.transformer), got = wan_config_json(transformer_.config());
+  check(expected == got, "world::WorldNetwork", "transformer", expected.dump(), got.dump());
+}
+
+const UMT5Encoder& WorldNetwork::text_encoder() const {
+  check(text_encoder_.has_value(), "world::WorldNetwork::text_encoder", "network", "one with a text encoder",
+        "one that takes states");
+  return *text_encoder_;
+}
+
 TensorMap WorldNetwork::state() const {
   TensorMap state = with_prefix(transformer_.parameters().state(), "transformer.");
-  state.merge(with_prefix(text_encoder_.parameters().state(), "text_encoder."));
+  if (text_encoder_) state.merge(with_prefix(text_encoder_->parameters().state(), "text_encoder."));
   return state;
 }
 
 void WorldNetwork::load(const TensorMap& tensors) {
   transformer_.parameters().load(without_prefix(tensors, "transformer."));
-  text_encoder_.parameters().load(without_prefix(tensors, "text_encoder."));
+  if (text_encoder_) text_encoder_->parameters().load(without_prefix(tensors, "text_encoder."));
 }
 
 void WorldNetwork::initialize(std::uint64_t seed) {
   transformer_.parameters().initialize(seed);
-  text_encoder_.parameters().initialize(seed + 1);
+  if (text_encoder_) text_encoder_->parameters().initialize(seed + 1);
 }
 
 void WorldNetwork::to(at::ScalarType dtype) {
   transformer_.parameters().to(dtype);
-  text_encoder_.parameters().to(dtype);
+  if (text_encoder_) text_encoder_->parameters().to(dtype);
 }
 
 void WorldNetwork::requires_grad(bool on) {
   transformer_.parameters().requires_grad(on);
-  text_encoder_.parameters().requires_grad(on);
+  if (text_encoder_) text_encoder_->parameters().requires_grad(on);
 }
 
 at::Tensor WorldNetwork::encode_text(const WorldInputs& inputs) const {
-  const at::Tensor states = text_encoder_.encode(inputs.text_ids, inputs.text_mask);
-  return states * inputs.text_mask.to(states.scalar_type()).unsqueeze(2);  // padding rows are zero, as Wan's pipeline has it
+  if (inputs.text.defined()) return inputs.text;
+  check(text_encoder_.has_value(), "world::WorldNetwork::prepare", "text", "states of the prompts", "none");
+  const auto device = text_encoder_->parameters().named().front().second.device();
+  const at::Tensor mask = inputs.text_mask.to(device);
+  const at::Tensor states = text_encoder_->encode(inputs.text_ids.to(device), mask);
+  return states * mask.to(states.scalar_type()).unsqueeze(2);  // padding rows are zero, as Wan's pipeline has it
 }
 
 at::Tensor WorldNetwork::condition_channels(const WorldInputs& inputs, const at::Tensor& given) const {
@@ -75,7 +112,7 @@ at::Tensor WorldNetwork::residual_base(const WorldInputs& inputs) const {
 WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
   const Packing& packing = inputs.packing;
   WorldConditions conditions;
-  const at::Tensor mask = packing.clean_mask(inputs.task, inputs.first_action_known);
+  const at::Tensor mask = packing.clean_mask(inputs.task, inputs.first_action_known).to(inputs.video.device());
   conditions.given = mask.view({1, 1, -1, 1, 1});
   // With no action latents at all (a plan without a known first action) the places of the actions start as zeros.
   const at::Tensor action =
@@ -88,16 +125,13 @@ WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
 
   WanInputs wan;
   wan.text = encode_text(inputs);
-  const auto dtype = wan.text.scalar_type();
   if (inputs.camera.defined()) {
-    std::vector<at::Tensor> cameras;
-    for (const auto& packed : packing.frames()) cameras.push_back(inputs.camera.select(1, packed.view));
-    wan.camera = at::stack(cameras, 1).to(dtype);
+    wan.camera = cameras_of(inputs);
   }
   if (inputs.first_frames.defined()) {
     std::vector<at::Tensor> pictures;
     for (const std::int64_t view : packing.views()) pictures.push_back(inputs.first_frames.select(1, view));
-    wan.first_frames = at::stack(pictures, 1).to(dtype);
+    wan.first_frames = at::stack(pictures, 1);
   }
   wan.time_positions = packing.time_positions(config_.time_positions);
   wan.grid = {packing.size(), inputs.video.size(4), inputs.video.size(5)};
@@ -108,8 +142,7 @@ WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
 at::Tensor WorldNetwork::run(const at::Tensor& noisy, const at::Tensor& sigma, const WorldConditions& conditions) const {
   at::Tensor latents = at::where(conditions.given, conditions.clean, noisy);
   if (conditions.channels.defined()) latents = at::cat({latents, conditions.channels}, 1);
-  const auto dtype = transformer_.parameters().named().front().second.scalar_type();
-  return transformer_.forward(latents.to(dtype), sigma * 1000.0, conditions.wan).to(at::kFloat);
+  return transformer_.forward(latents, sigma * 1000.0, conditions.wan).to(noisy.device(), at::kFloat);
 }
 
 at::Tensor WorldNetwork::predict_sample(const at::Tensor& noisy, const at::Tensor& sigma,

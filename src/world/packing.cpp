@@ -2,6 +2,7 @@
 #include <action_images/world/packing.hpp>
 
 #include <algorithm>
+#include <numeric>
 
 #include <ATen/ATen.h>
 
@@ -36,7 +37,11 @@ Packing Packing::image_to_action(const std::vector<std::int64_t>& views, std::in
 }
 
 Packing Packing::of(Task task, std::int64_t views, std::int64_t latent_frames) {
-  return task == Task::i2v ? video_only(views, latent_frames) : joint(views, latent_frames);
+  if (task == Task::i2v) return video_only(views, latent_frames);
+  if (task != Task::i2a) return joint(views, latent_frames);
+  std::vector<std::int64_t> all(static_cast<std::size_t>(views));
+  std::iota(all.begin(), all.end(), 0);
+  return image_to_action(all, latent_frames);
 }
 
 std::vector<std::int64_t> Packing::views() const {

@@ -18,14 +18,15 @@ FramesView frames_of(const Images<std::uint8_t>& images, std::size_t view) {
           static_cast<int>(pixels.width)};
 }
 
-// [video | action | 50/50 blend], as the release lays it out.
+// [video | action | 50/50 blend], as the release lays it out. A single picture stands for the whole video.
 VideoFrames panel(const FramesView& video, const FramesView& action) {
-  VideoFrames panel{{}, video.frames, video.height, 3 * video.width, 0.0};
+  VideoFrames panel{{}, action.frames, video.height, 3 * video.width, 0.0};
   panel.rgb.resize(panel.frame_size() * static_cast<std::size_t>(panel.frames));
   const std::size_t row_bytes = static_cast<std::size_t>(video.width) * 3;
-  const std::size_t rows = static_cast<std::size_t>(video.frames) * static_cast<std::size_t>(video.height);
+  const std::size_t rows = static_cast<std::size_t>(action.frames) * static_cast<std::size_t>(video.height);
+  const std::size_t video_rows = static_cast<std::size_t>(video.frames) * static_cast<std::size_t>(video.height);
   for (std::size_t row = 0; row < rows; ++row) {
-    const std::uint8_t* left = video.rgb + row * row_bytes;
+    const std::uint8_t* left = video.rgb + row % video_rows * row_bytes;
     const std::uint8_t* middle = action.rgb + row * row_bytes;
     std::uint8_t* target = panel.rgb.data() + row * 3 * row_bytes;
     std::copy_n(left, row_bytes, target);
@@ -47,7 +48,7 @@ void Rollout::save(const fs::path& folder) const {
   for (std::size_t view = 0; view < rig.size(); ++view) {
     const std::string name = "view_" + std::to_string(view) + "_";
     const FramesView generated = frames_of(video, view);
-    write_video(folder / (name + "video.mp4"), generated, options);
+    if (task != Task::i2a) write_video(folder / (name + "video.mp4"), generated, options);
     if (!has_actions()) continue;
     const FramesView action = frames_of(action_images, view);
     write_video(folder / (name + "action.mp4"), action, options);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the fuzz targets with clang++ and runs each for ACTION_IMAGES_FUZZ_SECONDS (environment; 20 by default) from its
 # seeds. What a target finds is left in the build folder, and the command to run it again is printed.
-#   cmake -DBUILD=<folder> -DSOURCE=<source folder> -DCOMPILER=<clang++> -DGENERATOR=<name> [-DOPTIONS=-D...] -P run.cmake
+#   cmake -DBUILD=<folder> -DSOURCE=<source folder> -DCOMPILER=<clang++> -DGENERATOR=<name> [-DTORCH_ROOT=<folder>]
+#         [-DOPTIONS=-D...] -P run.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
@@ -18,7 +19,7 @@ endif()
 
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILD} -G ${GENERATOR} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${COMPILER}
     -DACTION_IMAGES_FUZZ=ON -DACTION_IMAGES_MODEL=OFF -DACTION_IMAGES_VIDEO=OFF -DACTION_IMAGES_PYTHON=OFF
-    -DACTION_IMAGES_TESTS=OFF -DACTION_IMAGES_EXAMPLES=OFF ${OPTIONS})
+    -DACTION_IMAGES_TESTS=OFF -DACTION_IMAGES_EXAMPLES=OFF -DTORCH_ROOT=${TORCH_ROOT} ${OPTIONS})
 run(${CMAKE_COMMAND} --build ${BUILD} --target fuzz_targets)
 
 set(folder ${BUILD}/tests/fuzz/targets)

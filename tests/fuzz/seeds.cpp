@@ -7,6 +7,8 @@
 
 #include <action_images/codec_io.hpp>
 
+#include "../tensor/torch_archive.hpp"
+
 using namespace action_images;
 
 namespace {
@@ -43,6 +45,30 @@ std::string camera_params(const Rig& rig) {
   return frames.dump();
 }
 
+// A safetensors file: the header's length, the header, the data.
+std::string safetensors(const std::string& header, const std::string& data) {
+  return torch_archive::Bytes().add(std::uint64_t{header.size()}).add(header).add(data).text();
+}
+
+void write_weights(const std::filesystem::path& folder) {
+  const std::string eight_bytes(8, '\1');
+  Seeds files(folder / "safetensors");
+  files.add(safetensors(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", eight_bytes));
+  files.add(safetensors(R"({"__metadata__":{"format":"pt"},"a":{"dtype":"BOOL","shape":[2,2],"data_offsets":[4,8]},
+    "b":{"dtype":"BF16","shape":[],"data_offsets":[0,2]},"c":{"dtype":"U8","shape":[2,1],"data_offsets":[2,4]}})",
+                        eight_bytes));
+  files.add(safetensors(R"({"x":{"dtype":"I64","shape":[0,5],"data_offsets":[0,0]}})", ""));
+
+  const std::string pickle = torch_archive::pickle_of_two_floats();
+  const std::string nested = std::string("\x80\2}") + torch_archive::text_instruction("state_dict") +
+                             pickle.substr(2, pickle.size() - 3) + "s.";
+  Seeds archives(folder / "torch_file"), pickles(folder / "torch_pickle");
+  for (const std::string& text : {pickle, nested}) {
+    archives.add(torch_archive::archive_of(text, eight_bytes));
+    pickles.add(text);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -50,6 +76,8 @@ int main(int argc, char** argv) {
   const Camera fisheye = camera_at(0.5, {LensModel::fisheye, {0.1, 0.01, 0, 0}});
   const Rig still({camera_at(0), camera_at(0.5, {LensModel::brown_conrady, {0.1, 0.01, 0, 0, 0.2}})});
   const Rig moving = Rig::moving({{camera_at(0), camera_at(0.1), camera_at(0.25)}, {fisheye}});
+
+  write_weights(folder);
 
   Seeds rigs(folder / "rig_file");
   rigs.add(text_from_rig(still));

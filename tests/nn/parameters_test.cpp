@@ -88,7 +88,35 @@ TEST_CASE("parameters over existing tensors are those tensors") {
   const at::Tensor weight = at::ones({2, 3});
   Parameters parameters(TensorMap{{"w", weight}});
   CHECK(parameters.declare("w", {2, 3}, Init::zeros).is_same(weight));
-  CHECK_THROWS_AS(parameters.declare("v", {2, 3}, Init::zeros), FormatError);
-  Parameters other(TensorMap{{"w", weight}});
-  CHECK_THROWS_AS(other.declare("w", {3, 2}, Init::zeros), FormatError);
+  CHECK_NOTHROW(parameters.finish());
+}
+
+TEST_CASE("existing tensors that do not fit are named together") {
+  Parameters parameters(TensorMap{{"w", at::ones({2, 3})}, {"x", at::ones({1})}});
+  parameters.declare("w", {3, 2}, Init::zeros);
+  parameters.declare("v", {2}, Init::ones);
+  try {
+    parameters.finish();
+    FAIL("accepted");
+  } catch (const FormatError& error) {
+    CHECK(std::string(error.what()) ==
+          "[nn::Parameters::finish] tensors: expected the network's names and shapes, got "
+          "missing (1): v; unexpected (1): x; mis-shaped (1): w expected (3, 2) got (2, 3)");
+  }
+}
+
+TEST_CASE("of many names that do not fit the first are named and all are counted") {
+  Parameters parameters;
+  parameters.declare("a", {2}, Init::ones);
+  TensorMap tensors = {{"a", at::ones({2})}};
+  for (int i = 0; i < 100; ++i) tensors.emplace("surplus." + std::to_string(i), at::ones({1}));
+  try {
+    parameters.load(tensors);
+    FAIL("loaded");
+  } catch (const FormatError& error) {
+    const std::string text = error.what();
+    CHECK(text.find("unexpected (100): surplus.0 ") != std::string::npos);
+    CHECK(text.ends_with(" ..."));
+    CHECK(text.size() < 600);
+  }
 }

@@ -83,6 +83,49 @@ def test_every_sampling_option_reaches_the_model(command_line, given, tmp_path):
     assert {name: settings[name] for name in wanted} == wanted
 
 
+def test_solver_guidance_cache_and_tiles_reach_the_model(command_line, given, tmp_path):
+    options = ["--solver", "dpm++2m", "--guidance", 2, "--guidance-interval", 0.1, 0.9, "--guidance-rescale", 0.5]
+    options += ["--step-cache", "easy", "--step-cache-threshold", 0.2, "--shift", 4, "--negative-prompt", "blue"]
+    options += ["--tiled", "--tile-size", 4, 4, "--tile-stride", 2, 2]
+    result = command_line("generate", *given, "--prompt", "reach", "--out", tmp_path / "out", *options)
+    assert result.code == 0, result.err
+    settings = json.loads((tmp_path / "out/rollout.json").read_text())["settings"]
+    wanted = {"solver": "dpm++2m", "guidance_interval": [0.1, 0.9], "guidance_rescale": 0.5, "step_cache": "easy",
+              "step_cache_threshold": 0.2, "shift": 4, "negative_prompt": "blue",
+              "tiles": {"size": [4, 4], "stride": [2, 2]}}  # fmt: skip
+    assert {name: settings[name] for name in wanted} == wanted
+
+
+def test_eulers_grid_can_end_above_zero(command_line, given, tmp_path):
+    options = ["--sigma-min", 0.1, "--no-extra-one-step", "--prompt", "reach", "--out", tmp_path / "out"]
+    assert command_line("generate", *given, *options).code == 0
+    settings = json.loads((tmp_path / "out/rollout.json").read_text())["settings"]
+    assert settings["sigma_min"] == 0.1 and settings["extra_one_step"] is False
+
+
+def test_action_images_alone_can_be_planned_in_some_views(command_line, given, tmp_path):
+    options = ["--task", "i2a", "--action-views", 1, "--prompt", "reach"]
+    result = command_line("generate", *given, "--out", tmp_path / "out", *options)
+    assert result.code == 0 and "cannot be read" in result.out
+    assert "view_0_action.mp4" in os.listdir(tmp_path / "out") and "view_0_video.mp4" not in os.listdir(tmp_path / "out")
+
+
+def test_what_views_see_is_simulated(command_line, refused, given, tiny_scene, tmp_path):
+    actions, rig = aim.load_trajectory(tiny_scene / "actions.csv"), aim.load_rig(tiny_scene / "rig.json")
+    pixels = aim.pixel_actions(actions, rig)
+    np.save(tmp_path / "pixels.npy", pixels)
+    seen = ["--view-actions", tmp_path / "pixels.npy"]
+    result = command_line("generate", *given, "--task", "a2v", *seen, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert np.abs(aim.load_trajectory(tmp_path / "out/trajectory.csv")[:, :3] - actions[:, :3]).max() < 2e-3
+    rows = [option for view in pixels for option in ("--view-action", *view[0])]
+    result = command_line("generate", *given, "--prompt", "reach", *rows, "--out", tmp_path / "first")
+    assert result.code == 0, result.err
+    assert "expected one of them" in refused("generate", *given, "--task", "a2v", *seen, *rows, "--out", tmp_path / "no")
+    (tmp_path / "pixels.npy").write_bytes(b"no array")
+    assert ".npy file" in refused("generate", *given, "--task", "a2v", *seen, "--out", tmp_path / "no")
+
+
 def test_python_and_the_command_line_make_the_same_rollout(command_line, given, tiny_model, tiny_scene, tmp_path):
     actions = tiny_scene / "actions.csv"
     command_line("generate", *given, "--task", "a2v", "--actions", actions, "--seed", 5, "--out", tmp_path)

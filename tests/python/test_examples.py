@@ -38,6 +38,18 @@ def test_the_generate_example_saves_a_rollout(tiny_model, tiny_scene, tmp_path):
     assert shown.stdout.startswith("reach the green block: ends at") and (tmp_path / "out/report.html").exists()
 
 
+def test_the_camera_control_example_follows_the_cameras_with_the_action_images(tiny_model, tiny_scene, tmp_path):
+    pytest.importorskip("plotly")
+    shown = run(sys.executable, EXAMPLES / "camera_control.py", tiny_scene, tmp_path / "out", tiny_model)
+    assert shown.returncode == 0, shown.stderr
+    still, moving, change = shown.stdout.splitlines()
+    assert all(float(line.split(",")[1].split()[0]) < 2 for line in (still, moving))
+    assert float(change.split()[-1]) > 0
+    record = json.loads((tmp_path / "out/moving/rollout.json").read_text())
+    assert record["settings"]["moving_rig"] and len(record["moving_cameras"][0]) == 5
+    assert {"contact_sheet.png", "view_0_panel.mp4"} <= {path.name for path in (tmp_path / "out/moving").iterdir()}
+
+
 @pytest.fixture
 def program():
     program = BUILD / "example_generate"
@@ -55,6 +67,14 @@ def test_the_cpp_generate_example_makes_the_rollout_of_the_python_one(program, t
     run(sys.executable, EXAMPLES / "generate.py", tiny_scene, tmp_path / "python", tiny_model)
     cpp, python = (json.loads((tmp_path / name / "rollout.json").read_text()) for name in ("cpp", "python"))
     assert cpp["settings"] == python["settings"] and np.allclose(cpp["confidence"], python["confidence"], atol=1e-3)
+
+
+def test_the_cpp_camera_control_example_saves_a_rollout(tiny_model, tiny_scene, tmp_path):
+    if not (BUILD / "example_camera_control").exists():
+        pytest.skip("example_camera_control is not built")
+    shown = run(BUILD / "example_camera_control", tiny_model, tiny_scene, "reach the green block", tmp_path / "out")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads((tmp_path / "out/rollout.json").read_text())["settings"]["moving_rig"]
 
 
 def test_the_cpp_generate_example_says_what_is_wrong(program, tiny_model, tiny_scene, tmp_path):

@@ -64,6 +64,42 @@ TEST_CASE("a network's parameters can be mapped into another without a copy") {
                   other.forward(latents, time, other.prepare(inputs({2, 4, 4})))));
 }
 
+TEST_CASE("blocks that are computed again in the backward pass give the same bits") {
+  const auto gradients = [](bool checkpoint) {
+    WanTransformer network = random_network(small_config());
+    network.parameters().requires_grad(true);
+    const WanConditions conditions = network.prepare(inputs({2, 4, 4}));
+    const at::Tensor latents = at::arange(4 * 2 * 16, at::kFloat).view({1, 4, 2, 4, 4}).cos();
+    const WanForwardOptions options{.checkpoint = checkpoint};
+    network.forward(latents, at::full({1}, 300.0), conditions, options).square().sum().backward();
+    TensorMap found;
+    for (const auto& [name, parameter] : network.parameters().named()) found.emplace(name, parameter.grad());
+    return found;
+  };
+  const TensorMap wanted = gradients(false), got = gradients(true);
+  for (const auto& [name, gradient] : wanted) {
+    CAPTURE(name);
+    CHECK(at::equal(got.at(name), gradient));
+  }
+}
+
+TEST_CASE("tokens and channels of a picture reach the velocity") {
+  WanConfig config = small_config();
+  config.in_dim = 9;
+  config.has_image_input = true;
+  const WanTransformer network = random_network(config);
+  const auto velocity = [&](double y, double clip) {
+    WanInputs given = inputs({2, 4, 4});
+    given.y = at::full({1, 5, 2, 4, 4}, y);
+    given.clip = at::linspace(-1.0, clip, 3 * 1280).view({1, 3, 1280});
+    return network.forward(at::ones({1, 4, 2, 4, 4}), at::full({1}, 10.0), network.prepare(given));
+  };
+  CHECK(at::equal(velocity(1.0, 1.0), velocity(1.0, 1.0)));
+  CHECK(!at::equal(velocity(1.0, 1.0), velocity(0.5, 1.0)));
+  CHECK(!at::equal(velocity(1.0, 1.0), velocity(1.0, 0.5)));
+  CHECK_THROWS_AS(network.prepare(inputs({2, 4, 4})), ValueError);
+}
+
 TEST_CASE("conditions of another network or grid are refused") {
   const WanTransformer network = random_network(small_config());
   const WanConditions conditions = network.prepare(inputs({2, 4, 4}));

@@ -7,6 +7,7 @@
 #include <action_images/world/conditioning.hpp>
 #include <action_images/world/instruction.hpp>
 #include <action_images/world/pictures.hpp>
+#include <action_images/world/sampling.hpp>
 
 #include "tiny_model.hpp"
 
@@ -28,7 +29,8 @@ WorldInputs random_inputs(Task task) {
   inputs.camera = seeded_noise({3, 2, 24, 4, 4}, 3);
   inputs.first_frames = seeded_noise({3, 2, 3, 32, 32}, 4);
   const Tokenizer tokenizer(tokenizer_path());
-  const TokenizedText text = tokenizer.encode(std::vector<std::string>{"reach the red block", "", "grasp the blue cube"}, 16);
+  const TokenizedText text =
+      tokenizer.encode(std::vector<std::string>{"reach the red block", "", "grasp the blue cube"}, 16);
   inputs.text_ids = text.ids;
   inputs.text_mask = text.mask;
   return inputs;
@@ -60,12 +62,52 @@ TEST_CASE("a sample does not depend on the others of its batch") {
   const at::Tensor together = network.predict_sample(noisy, sigma, network.prepare(batch));
   for (std::int64_t i = 0; i < 3; ++i) {
     WorldInputs one = batch;
-    for (at::Tensor* tensor : {&one.video, &one.action, &one.camera, &one.first_frames, &one.text_ids, &one.text_mask}) {
+    for (at::Tensor* tensor :
+         {&one.video, &one.action, &one.camera, &one.first_frames, &one.text_ids, &one.text_mask}) {
       *tensor = tensor->narrow(0, i, 1);
     }
     const at::Tensor alone = network.predict_sample(noisy.narrow(0, i, 1), sigma.narrow(0, i, 1), network.prepare(one));
     CHECK(at::allclose(alone, together.narrow(0, i, 1), 1e-4, 1e-5));
   }
+}
+
+TEST_CASE("sampling a batch of prompts, guided, gives each sample what it has beside other prompts") {
+  const at::NoGradGuard no_gradients;
+  const WorldNetwork network = network_of(tiny_config());
+  const Tokenizer tokenizer(tokenizer_path());
+  const auto sampled = [&](const std::vector<std::string>& prompts) {
+    WorldInputs inputs = random_inputs(Task::i2va);
+    const TokenizedText text = tokenizer.encode(prompts, 16);
+    inputs.text_ids = text.ids;
+    inputs.text_mask = text.mask;
+    SampleOptions options{.steps = 3};
+    options.guidance = 2.0;
+    options.negative = tokenizer.encode("blue", 16);
+    return sample_latents(network, inputs, options).latents;
+  };
+  const at::Tensor one = sampled({"reach the red block", "", "grasp the blue cube"});
+  const at::Tensor other = sampled({"reach the red block", "grasp the green block", "reach"});
+  CHECK(at::allclose(one[0], other[0], 1e-4, 1e-4));
+  CHECK_FALSE(at::allclose(one[1], other[1], 1e-3, 1e-3));
+}
+
+TEST_CASE("cameras that stand still are the same in every latent frame, however they are given") {
+  const at::NoGradGuard no_gradients;
+  const WorldNetwork network = network_of(tiny_config());
+  WorldInputs inputs = random_inputs(Task::i2va);
+  const at::Tensor noisy = seeded_noise({3, 12, 8, 4, 4}, 5), sigma = at::full({3}, 0.7F), still = inputs.camera;
+  const auto predicted = [&](const at::Tensor& camera) {
+    inputs.camera = camera;
+    return network.predict_sample(noisy, sigma, network.prepare(inputs));
+  };
+  const at::Tensor expected = predicted(still);
+  CHECK(predicted(still.unsqueeze(2)).equal(expected));
+  CHECK(predicted(still.unsqueeze(2).expand({-1, -1, 2, -1, -1, -1})).equal(expected));
+  const at::Tensor moving = at::stack({still, still + 1.0}, 2);
+  CHECK_FALSE(at::allclose(predicted(moving), expected, 1e-4, 1e-4));
+  CHECK_THROWS_WITH_AS(
+      predicted(moving.expand({-1, -1, 2, -1, -1, -1}).narrow(1, 0, 1)),
+      "[world::WorldNetwork::prepare] camera: expected (B, 2, 1 or 2, 2 C, h, w), got (3, 1, 2, 24, 4, 4)", ShapeError);
 }
 
 TEST_CASE("latents that are not given are never looked at") {
@@ -81,16 +123,6 @@ TEST_CASE("latents that are not given are never looked at") {
   CHECK(network.predict_sample(noisy, sigma, network.prepare(inputs)).equal(expected));
 }
 
-TEST_CASE("cameras are conditioned relative to the first view: moving the world changes nothing") {
-  const WorldConfig config = tiny_config();
-  const WorldModel model(tiny_model());
-  const Rig rig = tiny_rig(2);
-  const Eigen::Affine3d motion = Eigen::Translation3d(0.3, -2.0, 1.0) * Eigen::AngleAxisd(1.1, Eigen::Vector3d(1, 2, 3).normalized());
-  std::vector<Camera> moved;
-  for (const Camera& camera : rig) moved.push_back(camera.moved_to((motion * camera.world_from_camera()).matrix()));
-  CHECK(at::allclose(encode_cameras(rig, config, model.vae()), encode_cameras(Rig(moved), config, model.vae()), 1e-4, 1e-5));
-}
-
 TEST_CASE("resized pictures keep points where their cameras see them") {
   // A smooth blob whose centroid is known, in pictures whose crop begins at half a pixel.
   const int height = 60, width = 81, target = 40;
@@ -99,7 +131,9 @@ TEST_CASE("resized pictures keep points where their cameras see them") {
   for (int row = 0; row < height; ++row) {
     for (int column = 0; column < width; ++column) {
       const double squared = std::pow(column + 0.5 - u, 2) + std::pow(row + 0.5 - v, 2);
-      for (int c = 0; c < 3; ++c) picture.rgb[(row * width + column) * 3 + c] = static_cast<std::uint8_t>(std::lround(250 * std::exp(-squared / 50)));
+      for (int c = 0; c < 3; ++c)
+        picture.rgb[(row * width + column) * 3 + c] =
+            static_cast<std::uint8_t>(std::lround(250 * std::exp(-squared / 50)));
     }
   }
   Eigen::Matrix3d intrinsics;
@@ -108,7 +142,8 @@ TEST_CASE("resized pictures keep points where their cameras see them") {
   const at::Tensor resized = fitted_pictures({picture}, rig, target, target)[0][0].select(2, 0).to(at::kDouble);
   const at::Tensor grid = at::arange(target, at::kDouble) + 0.5;
   const double total = resized.sum().item<double>();
-  const Eigen::Vector2d centroid((resized.sum(0) * grid).sum().item<double>() / total, (resized.sum(1) * grid).sum().item<double>() / total);
+  const Eigen::Vector2d centroid((resized.sum(0) * grid).sum().item<double>() / total,
+                                 (resized.sum(1) * grid).sum().item<double>() / total);
   const Eigen::Vector3d point = rig[0].point_at_depth({u, v}, 1.0).value();
   CHECK((rig.center_crop_resize(target, target)[0].project(point).value() - centroid).norm() < 0.02);
 }

@@ -55,6 +55,36 @@ TEST_CASE("the first latent frame of every segment is given, and what the task a
   CHECK(values(Packing::of(Task::i2v, 2, 2).clean_mask(Task::i2v, true)) == Mask{true, false, true, false});
 }
 
+TEST_CASE("sequence and given frames are the release's for one to three views and every task") {
+  // The release lays out views as [v a] (plain video: [v]), T_l latent frames each, and gives the first of every
+  // segment; v2a gives all of v, a2v all of a. Its image-to-action sequence keeps one frame of v.
+  const std::int64_t frames = 3;
+  for (const std::int64_t views : {1, 2, 3}) {
+    for (const auto name : task_names) {
+      const Task task = task_from_name(name);
+      std::vector<double> sequence;
+      std::vector<bool> given;
+      for (std::int64_t view = 0; view < views; ++view) {
+        for (std::int64_t frame = 0; frame < (task == Task::i2a ? 1 : frames); ++frame) {
+          sequence.push_back(static_cast<double>(100 * view + frame));
+          given.push_back(frame == 0 || task == Task::v2a);
+        }
+        for (std::int64_t frame = 0; frame < (task == Task::i2v ? 0 : frames); ++frame) {
+          sequence.push_back(static_cast<double>(100 * view + 10 + frame));
+          given.push_back(frame == 0 || task == Task::a2v);
+        }
+      }
+      const Packing packing = Packing::of(task, views, frames);
+      const at::Tensor packed = packing.gather(numbered(views, frames, 0), numbered(views, frames, 1))[0][0].flatten();
+      REQUIRE(packing.size() == static_cast<std::int64_t>(sequence.size()));
+      for (std::int64_t i = 0; i < packing.size(); ++i) CHECK(packed[i].item<double>() == sequence[i]);
+      CHECK(values(packing.clean_mask(task, true)) == given);
+      const auto positions = packing.time_positions(TimePositions::packed);
+      for (std::int64_t i = 0; i < packing.size(); ++i) CHECK(positions[i] == i);
+    }
+  }
+}
+
 TEST_CASE("image-to-action keeps one video frame of each view and, if asked, its place in time") {
   using Positions = std::vector<std::int64_t>;
   const Packing packing = Packing::image_to_action({1}, 3);
@@ -66,6 +96,6 @@ TEST_CASE("image-to-action keeps one video frame of each view and, if asked, its
 
 TEST_CASE("a task is known by its name, and no other name is a task") {
   for (const auto name : task_names) CHECK(name_of(task_from_name(name)) == name);
-  CHECK_THROWS_WITH_AS(task_from_name("plan"), "[world::task_from_name] task: expected i2va, a2v, v2a or i2v, got \"plan\"",
+  CHECK_THROWS_WITH_AS(task_from_name("plan"), "[world::task_from_name] task: expected i2va, a2v, v2a, i2v or i2a, got \"plan\"",
                        ValueError);
 }

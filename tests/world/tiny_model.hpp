@@ -35,7 +35,7 @@ inline WorldConfig tiny_config() {
     "vae": {"kind": "patch", "channels": 12}})"));
 }
 
-/// The model with random weights; output layers are random too, so that nothing is trivially zero.
+/// The model with random weights; output and camera layers are random too, so that nothing is trivially zero.
 inline ModelFolder tiny_model(const WorldConfig& config = tiny_config()) {
   ModelFolder model{config, {}, tokenizer_path()};
   WorldNetwork network(config);
@@ -43,7 +43,8 @@ inline ModelFolder tiny_model(const WorldConfig& config = tiny_config()) {
   model.tensors = network.state();
   std::uint64_t seed = 1;
   for (auto& [name, tensor] : model.tensors) {
-    if (name.find("head.head") != std::string::npos) tensor = 0.1 * seeded_noise(tensor.sizes(), ++seed);
+    const bool zero = name.find("head.head") != std::string::npos || name.find("cam_encoder") != std::string::npos;
+    if (zero) tensor = 0.1 * seeded_noise(tensor.sizes(), ++seed);
   }
   PatchVaeFit fit(patch_vae_config(config.vae));
   fit.add(at::tanh(seeded_noise({4, 3, 5, 32, 32}, 3)));

@@ -102,6 +102,15 @@ TEST_CASE("a model that is saved and loaded generates the same bits") {
   CHECK(generate(loaded) == generate(model()));
 }
 
+TEST_CASE("a plan without video is saved with its action images, beside the given picture") {
+  const TemporaryFolder folder;
+  model().generate(random_pictures(2), "reach the red block", tiny_rig(2), {.task = Task::i2a}).save(folder.path);
+  for (const char* name : {"view_0_action.mp4", "view_1_panel.mp4", "rollout.json"}) {
+    CHECK(std::filesystem::exists(folder.path / name));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder.path / "view_0_video.mp4"));
+}
+
 TEST_CASE("a progress callback sees every step and can stop") {
   int steps = 0;
   model().generate(random_pictures(2), "reach the red block", tiny_rig(2),

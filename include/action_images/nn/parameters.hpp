@@ -37,7 +37,8 @@ class Parameters {
   explicit Parameters(at::ScalarType dtype = at::kFloat) : dtype_(dtype) {}
 
   /// Parameters over tensors that somebody else owns: declare() looks them up, without a copy and with their autograd
-  /// history. A mapped checkpoint can so be used as it lies, and a Python module can own the weights.
+  /// history, and finish() says whether they fit. A mapped checkpoint can so be used as it lies, and a Python module can
+  /// own the weights.
   explicit Parameters(TensorMap tensors) : existing_(std::move(tensors)) {}
 
   /// Whether somebody else owns the tensors.
@@ -46,10 +47,12 @@ class Parameters {
   Parameters(Parameters&&) = default;
   Parameters& operator=(Parameters&&) = default;
 
-  /// Adds a parameter.
-  /// @throws ValueError if the name is taken; over existing tensors FormatError if there is none of that name and
-  /// shape.
+  /// Adds a parameter. @throws ValueError if the name is taken.
   at::Tensor declare(const std::string& name, at::IntArrayRef shape, Init init);
+
+  /// Called by a network when it has declared all its parameters.
+  /// @throws FormatError that lists all missing, unexpected and mis-shaped names of existing tensors together.
+  void finish() const;
 
   const Named& named() const { return named_; }
 
@@ -78,6 +81,7 @@ class Parameters {
 
  private:
   at::Tensor adopt(const std::string& name, at::IntArrayRef shape) const;
+  void check_fit(const TensorMap& tensors, std::string_view where) const;
 
   at::ScalarType dtype_ = at::kFloat;
   std::optional<TensorMap> existing_;

@@ -25,7 +25,8 @@ at::Tensor rotary_table(const RotaryGrid& grid, std::int64_t head_dim, double th
 
 /// Turns each pair of neighbouring channels (2 i, 2 i + 1) by the table's angle i, in float32.
 /// @param x      (B, N, heads, head_dim).
-/// @param table  (N, head_dim / 2) complex64, on x's device.
+/// @param table  (N, head_dim / 2), or (B, N, head_dim / 2) for a batch whose samples turn differently; complex64, on
+///               x's device. An entry that is no rotation scales its pair, too.
 /// @return the shape and dtype of x.
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& table);
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <action_images/tensor/tensor_map.hpp>
+#include <action_images/text/umt5.hpp>
 
 namespace action_images {
 
@@ -17,5 +18,9 @@ std::optional<std::string> umt5_name(std::string_view transformers_name);
 /// kept, and all other names stay as they are.
 /// @throws FormatError if two tensors get the same name.
 TensorMap umt5_tensors(const TensorMap& tensors);
+
+/// Sizes of the UMT5 encoder that tensors of Wan's names are for.
+/// @throws FormatError naming the first tensor that tells a size and is missing or has another number of axes.
+UMT5Config umt5_config_from_tensors(const TensorMap& tensors);
 
 }  // namespace action_images

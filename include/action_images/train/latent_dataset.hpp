@@ -19,7 +19,7 @@ namespace action_images {
 struct LatentBatch {
   at::Tensor video;         ///< float32 [B, V, C, T_l, h, w]
   at::Tensor action;        ///< float32, the same shape
-  at::Tensor camera;        ///< float32 [B, V, 2C, h, w]
+  at::Tensor camera;        ///< float32 [B, V, T_l or 1, 2C, h, w], as encode_cameras() gives them
   at::Tensor first_frames;  ///< float32 [B, V, 3, H, W] in [-1, 1]
   std::vector<std::string> texts;
 };

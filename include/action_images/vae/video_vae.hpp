@@ -70,4 +70,9 @@ class VideoVae {
 /// @throws ValueError if the kind is unknown or a key is wrong.
 std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config);
 
+/// The same over tensors that are there, in their dtype and on their device; nothing is copied but kernels that lie in
+/// memory in another order than they are multiplied in.
+/// @throws ValueError as above; FormatError that lists all missing, unexpected and mis-shaped tensors together.
+std::unique_ptr<VideoVae> make_video_vae(const nlohmann::json& config, const TensorMap& tensors);
+
 }  // namespace action_images

@@ -49,6 +49,9 @@ class WanVae final : public VideoVae {
   std::shared_ptr<const wan_vae::Network> network_;
 };
 
+/// Tensors for a WanVae with its kernels in the order in which they are multiplied; others are not copied.
+TensorMap with_kernels_laid_out(const TensorMap& tensors);
+
 /// Encodes a video as it comes in: the same bits for any grouping of the frames into calls, and as WanVae::encode of
 /// the whole. Holds the tensors that the VAE held when it was made.
 class WanVaeEncoder {

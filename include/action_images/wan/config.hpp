@@ -24,6 +24,9 @@ struct WanConfig {
   std::int64_t num_heads = 24;
   std::int64_t num_layers = 30;
 
+  /// The image cross-attention of Wan 2.1 I2V: every block also attends to CLIP tokens of a picture.
+  bool has_image_input = false;
+
   /// Channels of the camera latents; 0: the network has no camera layers. Action Images: 96.
   std::int64_t camera_channels = 0;
   /// Every latent frame of the cameras is averaged to this size over (channels, height, width) before its linear layer.
@@ -42,8 +45,11 @@ struct WanConfig {
   std::int64_t head_dim() const { return dim / num_heads; }
 };
 
-/// Sizes of a published model: "wan2.2-ti2v-5b", "wan2.1-t2v-1.3b", "wan2.1-t2v-14b", and "action-images-5b", the first
-/// one with camera layers.
+/// Width of the CLIP tokens that has_image_input takes; of WanImageEncoder.
+inline constexpr std::int64_t wan_clip_dim = 1280;
+
+/// Sizes of a published model: "wan2.2-ti2v-5b", "wan2.1-t2v-1.3b", "wan2.1-t2v-14b", "wan2.1-i2v-14b-480p", and
+/// "action-images-5b", the first one with camera layers; or "embedded", the one of this library's small world model.
 /// @throws ValueError, listing the names, if there is none of that name.
 WanConfig wan_preset(std::string_view name);
 

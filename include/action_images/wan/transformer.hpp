@@ -25,21 +25,32 @@ struct WanInputs {
   std::optional<at::Tensor> first_frames = {};
   std::vector<std::int64_t> time_positions = {};  ///< rotary time index of each frame of tokens; empty: 0, 1, 2, ...
   std::array<std::int64_t, 3> grid = {0, 0, 0};   ///< (T, H, W) of the latents
+  /// (B, C, T, H, W): channels that follow those of the noisy latents; none: these have all in_dim channels. Wan's I2V
+  /// models: 4 of a mask, 1 where the frame is given, then the latents of the given picture and of grey.
+  std::optional<at::Tensor> y = {};
+  std::optional<at::Tensor> clip = {};  ///< (B, M, 1280) tokens of the picture, needed by has_image_input
 };
 
 /// Everything that stays the same over the denoising steps, computed once by WanTransformer::prepare().
 struct WanConditions {
   struct KeysValues {
-    at::Tensor keys;    ///< (B, L, heads, head_dim), normalised
-    at::Tensor values;  ///< (B, L, heads, head_dim)
+    at::Tensor keys = {};    ///< (B, L, heads, head_dim), normalised
+    at::Tensor values = {};  ///< (B, L, heads, head_dim)
   };
 
   std::array<std::int64_t, 3> grid = {0, 0, 0};  ///< (T, H, W) of the latents
   std::vector<KeysValues> text;                  ///< per block, of the cross-attention
+  std::vector<KeysValues> image;                 ///< per block, of the CLIP tokens; empty without has_image_input
   std::vector<at::Tensor> camera;                ///< per block (B, T, dim); empty without cameras
   at::Tensor rotary;                             ///< (N, head_dim / 2) complex64
   at::Tensor stem;                               ///< (B, V, tokens of a frame, dim), or undefined
   at::Tensor pooled_text;                        ///< (B, dim), or undefined
+  at::Tensor y;                                  ///< (B, C, T, H, W), or undefined
+};
+
+struct WanForwardOptions {
+  /// Keeps only the input of each block for the backward pass, which runs the block again (nn::checkpoint).
+  bool checkpoint = false;
 };
 
 /// The parameters of one block of the transformer.
@@ -47,6 +58,8 @@ struct WanBlock {
   struct Attention {
     nn::LinearParameters q, k, v, o;
     nn::NormParameters norm_q, norm_k;
+    nn::LinearParameters k_img, v_img;  ///< undefined without has_image_input, and in self_attn
+    nn::NormParameters norm_k_img;
   };
 
   Attention self_attn, cross_attn;
@@ -55,6 +68,14 @@ struct WanBlock {
   at::Tensor modulation;                 ///< (1, 6, dim)
   nn::LinearParameters cam_encoder;      ///< (dim, camera_pool), undefined without cameras
   nn::LinearParameters projector;        ///< (dim, dim), undefined without cameras
+};
+
+/// From CLIP tokens to the transformer's width: norm, linear, GELU, linear, norm.
+struct WanImageEmbedding {
+  nn::NormParameters norm_in;   ///< "0", of 1280
+  nn::LinearParameters hidden;  ///< "1"
+  nn::LinearParameters out;     ///< "3"
+  nn::NormParameters norm_out;  ///< "4", of dim
 };
 
 /// Wan's video diffusion transformer (2.1 and 2.2), with the camera layers of Action Images when camera_channels > 0.
@@ -82,11 +103,12 @@ class WanTransformer {
   WanConditions prepare(const WanInputs& inputs) const;
 
   /// Velocity of noisy latents.
-  /// @param latents   (B, in_dim, T, H, W), with the grid of the conditions.
+  /// @param latents   (B, in_dim without the channels of y, T, H, W), with the grid of the conditions.
   /// @param timestep  (B), or one for every token (B, N), in [0, 1000].
   /// @return (B, out_dim, T, H, W), in the parameters' dtype.
   /// @throws ShapeError on other shapes.
-  at::Tensor forward(const at::Tensor& latents, const at::Tensor& timestep, const WanConditions& conditions) const;
+  at::Tensor forward(const at::Tensor& latents, const at::Tensor& timestep, const WanConditions& conditions,
+                     const WanForwardOptions& options = {}) const;
 
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
@@ -100,6 +122,7 @@ class WanTransformer {
   nn::LinearParameters patch_embedding_;  // weight (dim, in_dim, patch)
   nn::LinearParameters text_embedding_0_, text_embedding_2_, time_embedding_0_, time_embedding_2_, time_projection_;
   std::vector<WanBlock> blocks_;
+  WanImageEmbedding image_embedding_;  // "img_emb.proj", undefined without has_image_input
   nn::LinearParameters head_;
   at::Tensor head_modulation_;                    // (1, 2, dim)
   std::vector<nn::LinearParameters> image_stem_;  // convolutions (out, in, 3, 3)

@@ -5,6 +5,7 @@
 
 #include <action_images/codec/array.hpp>
 #include <action_images/codec/decode.hpp>
+#include <action_images/codec/pixel_action.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/vae/video_vae.hpp>
 #include <action_images/world/config.hpp>
@@ -20,6 +21,14 @@ at::Tensor pixels_from_normalized(const at::Tensor& video);
 /// The action images of a trajectory, drawn as the config says. @return [V, 3, T, H, W] float32 in [-1, 1]
 at::Tensor draw_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config);
 
+/// The action images of what each view sees, drawn as the config says. @param pixels  (V, T, 7) of the model's pictures.
+/// @return [V, 3, T, H, W] float32 in [-1, 1]   @throws as encode_pixels
+at::Tensor draw_view_actions(const PixelActions& pixels, const WorldConfig& config);
+
+/// Latents of the videos of all views, one view after another so that memory does not grow with their number.
+/// @param videos [V, 3, T, H, W] in [-1, 1]   @return [V, C, T_l, h, w]
+at::Tensor encode_views(const at::Tensor& videos, const VideoVae& vae, const VaeOptions& options = {});
+
 /// Latents of the action images of a trajectory, drawn as the config says. @return [V, C, T_l, h, w]
 at::Tensor encode_actions(const Trajectory& actions, const Rig& rig, const WorldConfig& config, const VideoVae& vae);
 
@@ -28,11 +37,7 @@ DecodeOptions decode_options(const WorldConfig& config);
 
 /// The pictures of one stream of every view of a packed sequence. @param latents [1, C, T, h, w]
 /// @return uint8 [V, T, H, W, 3]
-at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae);
-
-/// Camera conditioning: the Pluecker rays of the rig relative to its first view, direction and moment / moment_scale each
-/// encoded as a still picture by the VAE, joined on channels. Spec of the release: ReCamMaster-like conditioning.
-/// @return [V, 2 C, h, w]
-at::Tensor encode_cameras(const Rig& rig, const WorldConfig& config, const VideoVae& vae);
+at::Tensor decode_stream(const at::Tensor& latents, const Packing& packing, Stream stream, const VideoVae& vae,
+                         const VaeOptions& options = {});
 
 }  // namespace action_images

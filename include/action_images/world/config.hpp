@@ -10,6 +10,7 @@
 #include <action_images/text/umt5.hpp>
 #include <action_images/wan/config.hpp>
 #include <action_images/world/packing.hpp>
+#include <action_images/world/sampler_options.hpp>
 
 namespace action_images {
 
@@ -24,6 +25,18 @@ enum class Prediction {
 enum class UnknownFirstAction {
   empty,     ///< it is given as an action image without points, as the release does
   generate,  ///< it is generated with the rest
+};
+
+/// Which axes the frame has that cameras are told in, that of the first view; it decides the signs of the rays' x and y.
+enum class RayAxes {
+  opencv,    ///< x right, y down, z forward: cameras with positive focal lengths (the release's inference)
+  mirrored,  ///< x left, y up, z forward: the form with negative focal lengths (the release's training)
+};
+
+/// The frame that cameras are told in.
+enum class CameraReference {
+  first_view,  ///< of the first view's first camera
+  world,       ///< the rig's own; then the axes say nothing
 };
 
 /// How the world model uses its networks; a checkpoint carries it as config.json.
@@ -41,11 +54,14 @@ struct WorldConfig {
   /// first action latent (0 if unknown), and 1 for action frames. Off for Wan's checkpoints.
   bool condition_channels = false;
   double moment_scale = 3.0;  ///< the Pluecker moments are divided by it
+  RayAxes camera_axes = RayAxes::opencv;
+  CameraReference camera_reference = CameraReference::first_view;
 
   double shift = 5.0;     ///< of the flow-matching schedule
   int steps = 50;         ///< denoising steps by default
   double guidance = 7.5;  ///< classifier-free guidance scale by default
   std::string negative_prompt;
+  SamplerOptions sampler;  ///< by default
 
   EncodeOptions codec;  ///< how action images are drawn and read
   WanConfig transformer;
@@ -53,6 +69,8 @@ struct WorldConfig {
   std::int64_t text_length = 512;  ///< tokens of a prompt, padded with zero rows
   bool lower_case = false;         ///< prompts are lower-cased before they are tokenised
   bool clean_instructions = false; ///< prompts go through clean_instruction() before they are tokenised
+  bool truncate = false;           ///< an over-long prompt is cut, as Wan does, instead of refused
+  bool empty_prompts = false;      ///< an empty prompt is no mistake: the model was trained with prompts left out
   nlohmann::json vae;              ///< {"kind": ..., ...}, see VideoVae
 
   /// Channels that `condition_channels` adds to latents of `latent_channels`.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+
 #include <ATen/core/Tensor.h>
 
 #include <action_images/text/umt5.hpp>
@@ -17,10 +19,13 @@ struct WorldInputs {
   bool first_action_known = true;
   at::Tensor video{};         ///< latents [B, V, C, T_l, h, w]
   at::Tensor action{};        ///< latents [B, V, C, T_l, h, w]; undefined if the packing has no actions
-  at::Tensor camera{};        ///< Pluecker latents [B, V, 2C, h, w], or undefined
+  /// Pluecker latents [B, V, T_l, 2C, h, w], or undefined; [B, V, 1, 2C, h, w] and [B, V, 2C, h, w] are the same in
+  /// every latent frame.
+  at::Tensor camera{};
   at::Tensor first_frames{};  ///< pixels [B, V, 3, H, W] in [-1, 1], or undefined
-  at::Tensor text_ids{};      ///< int64 [B, L]
+  at::Tensor text_ids{};      ///< int64 [B, L], for the network's own text encoder
   at::Tensor text_mask{};     ///< bool or int64 [B, L], non-zero for tokens
+  at::Tensor text{};          ///< states [B, L, D] of the prompts, instead of ids and mask; padding rows are zero
 };
 
 /// What is constant over the denoising steps of a batch.
@@ -32,12 +37,19 @@ struct WorldConditions {
   WanConditions wan;
 };
 
-/// Transformer and text encoder with the conventions of a world model around them; differentiable.
+/// Transformer and text encoder with the conventions of a world model around them; differentiable. Inputs may be on
+/// another device than the networks and in another dtype; what comes out is float32 where the inputs are.
 class WorldNetwork {
  public:
+  /// Both networks, with parameters of their own.
   explicit WorldNetwork(const WorldConfig& config);
 
-  /// @throws ShapeError if the inputs do not fit the packing or the networks.
+  /// A transformer that is there, such as one on mapped weights, without a text encoder: inputs bring states.
+  /// @throws ValueError if the transformer's config is not that of `config`.
+  WorldNetwork(const WorldConfig& config, WanTransformer transformer);
+
+  /// @throws ShapeError if the inputs do not fit the packing or the networks; ValueError if they bring no states and
+  ///         there is no text encoder.
   WorldConditions prepare(const WorldInputs& inputs) const;
 
   /// Estimate of the clean latents. @param noisy [B, C, T, h, w]  @param sigma noise level [B], 0..1
@@ -47,10 +59,11 @@ class WorldNetwork {
   at::Tensor predict_velocity(const at::Tensor& noisy, const at::Tensor& sigma, const WorldConditions& conditions) const;
 
   const WanTransformer& transformer() const { return transformer_; }
-  const UMT5Encoder& text_encoder() const { return text_encoder_; }
+  /// @throws ValueError if there is none.
+  const UMT5Encoder& text_encoder() const;
   const WorldConfig& config() const { return config_; }
 
-  /// Parameters of both networks under "transformer." and "text_encoder.".
+  /// Parameters of the networks under "transformer." and "text_encoder.".
   TensorMap state() const;
   void load(const TensorMap& tensors);
   void initialize(std::uint64_t seed);
@@ -65,7 +78,7 @@ class WorldNetwork {
 
   WorldConfig config_;
   WanTransformer transformer_;
-  UMT5Encoder text_encoder_;
+  std::optional<UMT5Encoder> text_encoder_;
 };
 
 }  // namespace action_images

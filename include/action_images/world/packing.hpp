@@ -34,7 +34,7 @@ class Packing {
   static Packing video_only(std::int64_t views, std::int64_t latent_frames);
   /// [video_1[0], action_1, video_2[0], action_2, ...] for the listed views of `joint`.
   static Packing image_to_action(const std::vector<std::int64_t>& views, std::int64_t latent_frames);
-  /// The sequence of a task: `video_only` for i2v, `joint` for the others.
+  /// The sequence of a task: `video_only` for i2v, `image_to_action` of all views for i2a, `joint` for the others.
   static Packing of(Task task, std::int64_t views, std::int64_t latent_frames);
 
   const std::vector<PackedFrame>& frames() const { return frames_; }

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 from .. import __version__
-from . import decode, doctor, encode, evaluate, generate, scene, train
+from . import convert, decode, doctor, encode, evaluate, generate, inspect, released, scene, train
 from .arguments import Parser
 
 __all__ = ["main"]
@@ -24,14 +25,17 @@ COMMANDS = {
     "train": train,
     "eval": evaluate,
     "scene": scene,
+    "convert": convert,
+    "inspect": inspect,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0 or what the command says; 2 after bad input, which one line on the standard error names;
     130 after Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        parsed = parser().parse_args(arguments)
+        parsed = parser(commands_for(arguments)).parse_args(arguments)
         return parsed.run(parsed) or 0
     except KeyboardInterrupt:
         complain("stopped by Ctrl-C")
@@ -44,12 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def parser() -> Parser:
+def commands_for(arguments: Sequence[str]) -> dict[str, ModuleType]:
+    """The commands; `generate` is the one that takes the released implementation's flags if such a flag is used."""
+    if "generate" in arguments[:1] and released.is_asked_for(arguments):
+        return {**COMMANDS, "generate": released}
+    return COMMANDS
+
+
+def parser(modules: Mapping[str, ModuleType] = COMMANDS) -> Parser:
     """The parser of all commands."""
     top = Parser(prog="action-images", description="Robot policy learning as multiview video generation.")
     add_version(top)
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for name, command in COMMANDS.items():
+    for name, command in modules.items():
         added = commands.add_parser(name, help=command.HELP, description=command.__doc__)
         add_version(added)
         command.configure(added)

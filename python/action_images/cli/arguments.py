@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ACTION = ("X", "Y", "Z", "EX", "EY", "EZ", "OPENNESS")
+VIEW_ACTION = ("RED_X", "RED_Y", "GREEN_X", "GREEN_Y", "BLUE_X", "BLUE_Y", "OPENNESS")
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,6 +75,32 @@ def add_model_options(parser: Parser) -> None:
         "--guidance", type=number, metavar="SCALE", help="of the guidance, 1: none; default: the model's"
     )
     add_threads(parser)
+
+
+def add_sampling_options(parser: Parser) -> None:
+    """How the denoising is done; all of them default to the model's."""
+    group = parser.add_argument_group("sampling", "Defaults are the model's.")
+    add = group.add_argument
+    add("--shift", type=number, metavar="S", help="of the noise levels")
+    add("--solver", choices=("euler", "unipc", "unipc-bh1", "dpm++2m"), help="of the steps")
+    add("--sigma-min", type=number, metavar="SIGMA", help="lowest noise level of Euler's grid")
+    add("--no-extra-one-step", dest="extra_one_step", action="store_const", const=False, help="end the grid at that level, not at 0")
+    add("--negative-prompt", metavar="TEXT", help='what the guidance leads away from; "wan": Wan\'s default')
+    add("--guidance-rescale", type=number, metavar="SHARE", help="0..1, of the deviation that is restored")
+    add("--guidance-interval", type=number, nargs=2, metavar=("LOW", "HIGH"), help="noise levels 0..1 with guidance")
+    add("--step-cache", choices=("none", "cosine", "easy", "tea"), help="spares steps, at some loss (docs/sampling.md)")
+    add("--step-cache-threshold", type=number, metavar="X", help="of the step cache")
+    add("--tiled", action="store_true", help="the VAE works on tiles: less memory")
+    tile = whole_number(1, 4096)
+    add("--tile-size", type=tile, nargs=2, default=(34, 34), metavar=("H", "W"), help="in latents; default: 34 34")
+    add("--tile-stride", type=tile, nargs=2, default=(18, 16), metavar=("H", "W"), help="in latents; default: 18 16")
+
+
+def sampling_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `add_sampling_options`, as WorldModel.generate names them."""
+    names = ("shift", "solver", "sigma_min", "extra_one_step", "negative_prompt", "guidance_rescale", "guidance_interval", "step_cache")
+    names += ("step_cache_threshold", "tiled", "tile_size", "tile_stride")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def add_threads(parser: Parser) -> None:

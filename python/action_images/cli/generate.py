@@ -6,8 +6,22 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from .. import load_rig, load_trajectory
-from .arguments import ACTION, Parser, add_model_options, add_out, add_quiet, number, use_threads, whole_number
+import numpy as np
+
+from .. import FormatError, load_rig, load_trajectory
+from .arguments import (
+    ACTION,
+    VIEW_ACTION,
+    Parser,
+    add_model_options,
+    add_out,
+    add_quiet,
+    add_sampling_options,
+    number,
+    sampling_options,
+    use_threads,
+    whole_number,
+)
 from .output import check_folder
 from .scene_file import ending, read_scene
 
@@ -22,12 +36,18 @@ def configure(parser: Parser) -> None:
     add("--prompt", default="", help="the instruction")
     add(
         "--task",
-        choices=("i2va", "a2v", "v2a", "i2v"),
+        choices=("i2va", "a2v", "v2a", "i2v", "i2a"),
         default="i2va",
-        help="plan (default), simulate, label, plain video",
+        help="plan (default), simulate, label, plain video, plan without video",
     )
     add("--actions", type=Path, metavar="FILE", help="trajectory to simulate (a2v)")
     add("--first-action", type=number, nargs=7, metavar=ACTION, help="where the gripper is in the pictures [m, rad]")
+    add("--view-action", type=number, nargs=7, action="append", metavar=VIEW_ACTION,
+        help="the same as a view sees it [px]; once for every view")  # fmt: skip
+    add("--view-actions", type=Path, metavar="FILE.npy", help="(V, T, 7): the same for all frames (a2v)")
+    add("--view-actions-of", choices=("given", "model"), default="given",
+        help="pixels of the pictures as given (default), or of the model's own")  # fmt: skip
+    add("--action-views", type=whole_number(0, 63), nargs="+", metavar="VIEW", help="i2a: views to plan in; default: all")
     add("--frames", type=whole_number(1), metavar="N", help="4k + 1; default: of the actions or videos, or the model's")
     add(
         "--seed",
@@ -39,6 +59,7 @@ def configure(parser: Parser) -> None:
     add("--scene", type=Path, metavar="FILE", help="scene.json: the truth to compare with")
     add_out(parser, "for videos, trajectory, contact sheet and report")
     add_model_options(parser)
+    add_sampling_options(parser)
     add_quiet(parser)
 
 
@@ -64,10 +85,29 @@ def run(arguments: Namespace) -> None:
 
 def check_task(arguments: Namespace) -> None:
     """Raises ValueError if the files that the task starts from are not those that were given."""
-    for option, tasks in {"images": ("i2va", "a2v", "i2v"), "videos": ("v2a",), "actions": ("a2v",)}.items():
+    seen = arguments.view_action is not None or arguments.view_actions is not None
+    for option, tasks in {
+        "images": ("i2va", "a2v", "i2v", "i2a"),
+        "videos": ("v2a",),
+        "actions": () if seen else ("a2v",),
+    }.items():
         if (getattr(arguments, option) is not None) != (arguments.task in tasks):
             wanted, got = ("given", "none") if arguments.task in tasks else ("none", "some")
             raise ValueError(f"[cli::generate] --{option}: expected {wanted} for task {arguments.task}, got {got}")
+    if arguments.view_action is not None and arguments.view_actions is not None:
+        raise ValueError("[cli::generate] --view-action, --view-actions: expected one of them, got both")
+
+
+def view_actions(arguments: Namespace):
+    """What the views see, (V, 7) or (V, T, 7), or None."""
+    if arguments.view_actions is None:
+        return arguments.view_action
+    try:
+        return np.load(arguments.view_actions, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(
+            f"[cli::generate] {arguments.view_actions}: expected a .npy file of numbers, got {error}"
+        ) from error
 
 
 def generated(model, rig, actions, arguments: Namespace):
@@ -83,10 +123,15 @@ def generated(model, rig, actions, arguments: Namespace):
             task=arguments.task,
             actions=actions,
             first_action=arguments.first_action,
+            view_actions=view_actions(arguments),
+            view_actions_of=arguments.view_actions_of,
+            action_views=arguments.action_views,
             videos=arguments.videos,
             frames=arguments.frames,
             steps=arguments.steps,
             guidance=arguments.guidance,
+            **sampling_options(arguments),
             seed=arguments.seed,
             progress=lambda done, steps: advance(),
+            stage_progress=lambda stage, done, total: advance(0, "" if stage == "sample" else f"{stage} {done}/{total}"),
         )

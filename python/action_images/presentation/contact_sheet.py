@@ -39,7 +39,7 @@ def draw_record(record, *, title="", subtitle="", columns=9):
 def _tiles(record, view, moments):
     """The rows of one view: [(label, [tile, ...]), ...]."""
     video = record.video[view]
-    rows = [("video", [_tile(video[t]) for t in moments])]
+    rows = [("first picture" if record.still else "video", [_tile(video[t]) for t in moments])]
     if record.action_images is None:
         return rows
     action = record.action_images[view]
@@ -47,8 +47,11 @@ def _tiles(record, view, moments):
     if record.actions is None or not record.cameras:
         rows.append(("blend", [_tile(heat_blend(video[t], action[t])) for t in moments]))
         return rows
-    camera = record.cameras[view].camera
-    rows.append(("decoded path", [_with_path(tile, record.actions, camera, t) for tile, t in zip(rows[0][1], moments)]))
+    paths = [
+        _with_path(tile, record.actions, record.camera(view, 0 if record.still else t), t)
+        for tile, t in zip(rows[0][1], moments)
+    ]
+    rows.append(("decoded path", paths))
     return rows
 
 

@@ -50,7 +50,7 @@ class RecordedCamera:
 class RolloutRecord:
     """A rollout as the presentation reads it; make one with `RolloutRecord.of`."""
 
-    video: np.ndarray  # (V, T, H, W, 3) uint8
+    video: np.ndarray  # (V, T, H, W, 3) uint8; of a rollout without video its first picture, T times
     action_images: np.ndarray | None = None  # the same shape
     actions: np.ndarray | None = None  # (T, 7)
     confidence: np.ndarray | None = None  # (T,)
@@ -60,6 +60,8 @@ class RolloutRecord:
     timings: dict = field(default_factory=dict)  # [s]
     goal: np.ndarray | None = None  # (3,) [m]
     blocks: tuple = ()  # of {"color": str, "center": (3,)}
+    still: bool = False  # no video was made
+    moving: tuple = ()  # V times T cameras, if the rig moves
 
     @classmethod
     def of(cls, rollout):
@@ -71,7 +73,7 @@ class RolloutRecord:
         if isinstance(rollout, cls):
             return rollout
         read = rollout.get if isinstance(rollout, Mapping) else lambda name: getattr(rollout, name, None)
-        video = check_frames("presentation::RolloutRecord", "video", read("video"), 5)
+        video, still = _shown(check_frames("presentation::RolloutRecord", "video", read("video"), 5), read("action_images"))
         settings = dict(read("settings") or {})
         instruction = read("instruction") or settings.get("instruction") or settings.get("prompt") or ""
         return cls(
@@ -85,7 +87,13 @@ class RolloutRecord:
             timings=dict(read("timings") or {}),
             goal=_numbers("goal", read("goal"), (3,)),
             blocks=tuple(read("blocks") or ()),
+            still=still,
+            moving=_moving(read("rig"), video.shape[1]),
         )
+
+    def camera(self, view, time):
+        """The camera of a view at a frame."""
+        return self.moving[view][time] if self.moving else self.cameras[view].camera
 
     @property
     def views(self):
@@ -104,6 +112,21 @@ class RolloutRecord:
         """Frames per second to look at it: the settings' "fps"; else a clip of about three seconds, 4 to 30."""
         fps = self.settings.get("fps")
         return float(fps) if fps else float(np.clip(round(self.frames / 3), 4, 30))
+
+
+def _shown(video, action_images):
+    """The video, or where there is one picture beside T action images, T times that; and whether it is so."""
+    frames = 1 if action_images is None else np.shape(action_images)[1]
+    still = video.shape[1] == 1 and frames > 1
+    return (np.repeat(video, frames, axis=1) if still else video), still
+
+
+def _moving(rig, frames):
+    if not getattr(rig, "is_moving", False):
+        return ()
+    if rig.frames != frames:
+        raise ShapeError(f"[presentation::RolloutRecord] rig: expected cameras of {frames} frames, got {rig.frames}")
+    return tuple(tuple(rig.camera(view, time) for time in range(frames)) for view in range(len(rig)))
 
 
 def _same_shape(action_images, video):

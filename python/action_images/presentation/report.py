@@ -133,8 +133,8 @@ def _colours(frames):
 
 
 def _paths(record):
-    """Per view the path as fractions of width and height, (V, T, 2); [] when it is not known."""
-    if record.actions is None:
+    """Per view the path as fractions of width and height, (V, T, 2); [] when it is not known or cameras move."""
+    if record.actions is None or record.moving:
         return []
     return [
         camera.camera.project(record.positions) / [camera.width, camera.height] for camera in record.cameras

@@ -17,7 +17,7 @@ COLUMNS = ("x", "y", "z", "ex", "ey", "ez", "openness", "confidence")
 def save_rollout(directory, rollout, *, write_video=None, fps=None):
     """Writes everything a rollout holds into `directory` (made if missing; files of the same names are replaced).
 
-    view_N_video.mp4, view_N_action.mp4   the frames at their own size
+    view_N_video.mp4, view_N_action.mp4   the frames at their own size; no video if none was made
     view_N_panel.mp4                      [video | action image | blend], enlarged to at least 256 px
     trajectory.csv                        x, y, z [m], ex, ey, ez [rad], openness, confidence; one row per frame
     rollout.json                          settings, timings [s], confidence, cameras, the names of the files
@@ -58,7 +58,8 @@ def png_bytes(image):
 def _write_videos(folder, record, write_video, fps):
     for view in range(record.views):
         video = record.video[view]
-        write_video(folder / f"view_{view}_video.mp4", video, fps=fps, crf=14)
+        if not record.still:
+            write_video(folder / f"view_{view}_video.mp4", video, fps=fps, crf=14)
         if record.action_images is not None:
             action = record.action_images[view]
             write_video(folder / f"view_{view}_action.mp4", action, fps=fps, crf=14)
@@ -70,6 +71,14 @@ def trajectory_text(record):
     confidence = [""] * record.frames if record.confidence is None else map(repr, record.confidence.tolist())
     rows = [",".join([*map(repr, row), last]) for row, last in zip(record.actions.tolist(), confidence)]
     return "\n".join([",".join(COLUMNS), *rows]) + "\n"
+
+
+def _moving_cameras(record):
+    """Per view the cameras of all frames."""
+    return [
+        [{name: plain(getattr(camera, name)) for name in ("intrinsics", "world_from_camera")} for camera in cameras]
+        for cameras in record.moving
+    ]
 
 
 def description(record, fps, names):
@@ -87,5 +96,6 @@ def description(record, fps, names):
         "confidence": plain(record.confidence),
         "actions": plain(record.actions),
         "cameras": [camera.as_json() for camera in record.cameras],
+        **({"moving_cameras": _moving_cameras(record)} if record.moving else {}),
         "files": names,
     }

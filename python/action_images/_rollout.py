@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a world model generated; `action_images.model` is its face."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import Rig
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Rollout:
+    """What a world model generated: V views, T frames, H x W pixels of the model's size.
+
+    What a task does not make is None: `action_images`, `actions`, `points` and `confidence` for i2v. i2a makes no
+    video: `video` then holds the given first pictures, and all fields have the views of `action_views`. One view alone
+    has no depth: its `actions` are NaN, with confidence 0, unless they were given.
+    """
+
+    video: np.ndarray
+    """(V, T, H, W, 3) uint8; i2a: (V, 1, H, W, 3)"""
+    action_images: np.ndarray | None
+    """(V, T, H, W, 3) uint8"""
+    actions: np.ndarray | None
+    """(T, 7): x y z [m], ex ey ez [rad, fixed axes xyz], openness [0, 1]; in the frame of the rig's world"""
+    points: np.ndarray | None
+    """(T, 3, 3): position, normal, up; x y z in world [m]"""
+    confidence: np.ndarray | None
+    """(T,), 0..1; 0: could not be decoded, the action is interpolated (or NaN)"""
+    rig: Rig
+    """The cameras of the generated pictures"""
+    prompt: str
+    task: str
+    settings: dict[str, Any]
+    """Everything that decides the result: model, seed, steps, guidance, solver, convention, ...; and `steps_evaluated`
+    and `steps_reused`, of which the last are steps that a lossy `step_cache` spared"""
+    timings: dict[str, float]
+    """Seconds of each stage"""
+    latents: torch.Tensor | None = None
+    """(C, T_l, h, w) float32: what was sampled and given, one latent frame after another as the network sees them"""
+
+    def save(self, folder: str | os.PathLike, *, goal: Any = None, blocks: Sequence[Mapping] = ()) -> list[str]:
+        """Writes mp4s, trajectory.csv, rollout.json, contact_sheet.png and report.html into `folder`, all or none.
+
+        goal (3,) [m] and blocks ({"color", "center" (3,)}, ...): the truth, where it is known, to be shown beside it.
+        Returns the names of the files. Raises ValueError naming the folder if it cannot be written.
+        """
+        from .presentation import save_rollout
+
+        return save_rollout(folder, {**vars(self), "goal": goal, "blocks": blocks})
+
+    def __repr__(self) -> str:
+        views, frames, height, width, _ = (self.video if self.action_images is None else self.action_images).shape
+        return f"Rollout({self.task}, {self.prompt!r}: {views} views, {frames} frames, {height} x {width} px)"
+
+    def _repr_html_(self) -> str:
+        """The contact sheet, in notebooks."""
+        import base64
+
+        from .presentation import contact_sheet
+        from .presentation.save import png_bytes
+
+        picture = contact_sheet(self.video, self.action_images, actions=self.actions, rig=self.rig, title=self.prompt)
+        sheet = base64.b64encode(png_bytes(picture)).decode()
+        return f'<img alt="contact sheet" src="data:image/png;base64,{sheet}">'

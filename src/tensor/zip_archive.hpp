@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+namespace action_images {
+
+/// The entries of a zip file that are stored as they are, as torch.save writes them: found through the directory at the
+/// file's end (zip64 too), each inside the file and apart from the others. Nothing is unpacked, so nothing can grow.
+class ZipArchive {
+ public:
+  struct Entry {
+    std::uint64_t begin;  ///< of the data, in the file [byte]
+    std::uint64_t size;   ///< [byte]
+  };
+
+  /// @param bytes  the whole file, which must outlive this.   @param file  its name, for messages.
+  /// @throws FormatError if the directory is damaged, an entry lies outside the file or over another one, a name is
+  ///         there twice, or an entry is compressed or encrypted.
+  ZipArchive(std::span<const std::uint8_t> bytes, const std::string& file);
+
+  const std::map<std::string, Entry>& entries() const { return entries_; }
+
+  std::span<const std::uint8_t> data(const Entry& entry) const { return bytes_.subspan(entry.begin, entry.size); }
+
+  /// Whether a file begins as a zip file does.
+  static bool recognises(std::span<const std::uint8_t> bytes);
+
+ private:
+  std::span<const std::uint8_t> bytes_;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace action_images

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <action_images/wan/transformer.hpp>
+
+#include "time_modulation.hpp"
+
+namespace action_images {
+
+/// What a block computes from, besides its parameters.
+struct WanBlockInputs {
+  at::Tensor x;  ///< (B, N, dim)
+  WanConditions::KeysValues text;
+  WanConditions::KeysValues image = {};  ///< undefined without has_image_input
+  at::Tensor camera = {};                ///< (B, T, dim), or undefined
+  TimeModulation time;
+  at::Tensor rotary;  ///< (N, head_dim / 2) complex64
+};
+
+/// The tokens (B, N, dim) after a block.
+at::Tensor run_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config);
+
+/// The same, with all that the block computes on the way computed again in the backward pass.
+at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config);
+
+}  // namespace action_images
