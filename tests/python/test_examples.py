@@ -79,5 +79,5 @@ def test_the_cpp_camera_control_example_saves_a_rollout(tiny_model, tiny_scene, 
 
 def test_the_cpp_generate_example_says_what_is_wrong(program, tiny_model, tiny_scene, tmp_path):
     shown = run(program, tmp_path / "nowhere", tiny_scene, "reach", tmp_path / "out")
-    assert shown.returncode == 2 and "config.json" in shown.stderr and not (tmp_path / "out").exists()
+    assert shown.returncode == 2 and "model: expected a folder" in shown.stderr and not (tmp_path / "out").exists()
     assert "usage" in run(program).stderr
