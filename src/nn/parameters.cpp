@@ -136,12 +136,11 @@ void Parameters::initialize(std::uint64_t seed) {
   }
 }
 
-void Parameters::to(at::ScalarType dtype, std::string_view prefix) {
+void Parameters::to(at::ScalarType dtype) {
   check(at::isFloatingType(dtype), where, "dtype", "a floating-point type", at::toString(dtype));
-  if (prefix.empty()) dtype_ = dtype;
+  dtype_ = dtype;
   for (auto& [name, parameter] : named_) {
-    const bool meant = name.compare(0, prefix.size(), prefix) == 0;
-    if (meant && parameter.is_floating_point() && parameter.scalar_type() != dtype) {
+    if (parameter.is_floating_point() && parameter.scalar_type() != dtype) {
       replace(parameter, parameter.detach().to(dtype));
     }
   }

@@ -14,7 +14,6 @@ namespace action_images {
 namespace {
 
 constexpr const char* where = "vggt::vggt_pictures";
-constexpr std::int64_t square_side = 1024;  // that the loader for reconstructions goes through
 constexpr double white = 255.0;
 
 // A picture (1, 3, H, W), and where the one that it was made of lies in it.
@@ -46,11 +45,17 @@ void scale(VggtPlacement& placement, double x, double y) {
   placement = {placement.scale_x * x, placement.scale_y * y, placement.offset_x * x, placement.offset_y * y};
 }
 
-// Bicubic with a low-pass where the picture shrinks, on 8 bits.
+at::Tensor bicubic_to_bytes(const at::Tensor& pixels, std::int64_t height, std::int64_t width) {
+  const at::Tensor resized = at::_upsample_bicubic2d_aa(pixels, {height, width}, /*align_corners=*/false);
+  return resized.round().clamp(0.0, white);
+}
+
+// Bicubic with a low-pass where the picture shrinks, rounded to 8 bits after each of both directions, as Pillow does.
 Placed bicubic(Placed from, std::int64_t height, std::int64_t width) {
   scale(from.placement, static_cast<double>(width) / static_cast<double>(from.width()),
         static_cast<double>(height) / static_cast<double>(from.height()));
-  from.pixels = at::_upsample_bicubic2d_aa(from.pixels.contiguous(), {height, width}, /*align_corners=*/false);
+  const at::Tensor wide = bicubic_to_bytes(from.pixels.to(at::kFloat), from.height(), width);
+  from.pixels = bicubic_to_bytes(wide, height, width);
   return from;
 }
 
@@ -102,7 +107,7 @@ Placed padded(const Placed& picture, std::int64_t side, std::int64_t patch) {
 
 Placed squared(const Placed& picture, std::int64_t side) {
   const std::int64_t longer = std::max(picture.height(), picture.width());
-  return bilinear(bicubic(bordered(picture, longer, longer, 0.0), square_side, square_side), side, side);
+  return bicubic(bordered(picture, longer, longer, 0.0), side, side);
 }
 
 Placed middle_square(const Placed& picture) {

@@ -55,6 +55,7 @@ Vggt::Vggt(const VggtConfig& config, Parameters parameters) : config_(config), p
   network->camera_head = vggt::declare_camera_head(root / "camera_head", config_);
   network->depth_head = vggt::declare_dense_head(root / "depth_head", config_, depth_channels);
   network->point_head = vggt::declare_dense_head(root / "point_head", config_, point_channels);
+  parameters_.finish();
   network_ = std::move(network);
 }
 
@@ -92,7 +93,12 @@ VggtOutput Vggt::forward(const at::Tensor& images, const VggtOptions& options) c
   return output;
 }
 
-void Vggt::trunk_to(at::ScalarType dtype) { parameters_.to(dtype, "aggregator."); }
+void Vggt::trunk_to(at::ScalarType dtype) {
+  check(at::isFloatingType(dtype), "vggt::Vggt::trunk_to", "dtype", "a floating-point type", at::toString(dtype));
+  for (const auto& [name, parameter] : parameters_.named()) {
+    if (name.starts_with("aggregator.")) parameter.set_data(parameter.detach().to(dtype));
+  }
+}
 
 TensorMap vggt_tensors(const TensorMap& tensors) {
   TensorMap kept;

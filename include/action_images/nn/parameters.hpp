@@ -69,8 +69,8 @@ class Parameters {
   /// Fills every parameter as its Init says: the same seed gives the same weights, in every dtype and on every device.
   void initialize(std::uint64_t seed);
 
-  /// Casts the floating-point parameters whose names begin with `prefix`; gradients are dropped.
-  void to(at::ScalarType dtype, std::string_view prefix = {});
+  /// Casts floating-point parameters; gradients are dropped.
+  void to(at::ScalarType dtype);
   /// Moves the parameters to a device; gradients are dropped.
   void to(at::Device device);
 

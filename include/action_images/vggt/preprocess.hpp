@@ -13,7 +13,7 @@ namespace action_images {
 enum class VggtSizing {
   crop,     ///< "crop": to a width of side, the height to the nearest multiple of patch; what is higher than side is cut
   pad,      ///< "pad": the longer side to side, the shorter to the nearest multiple of patch, white borders to a square
-  square,   ///< "square": black borders to a square, to 1024 pixels, then to side: the loader for reconstructions
+  square,   ///< "square": black borders to a square, then to side: the loader for reconstructions
   release,  ///< "release": the middle square, all of the largest one's size, to side without a low-pass: Action Images'
 };
 
