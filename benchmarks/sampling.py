@@ -9,13 +9,10 @@ computes everything in every evaluation, one prompt after the other as its pipel
 from sample to sample. The table gives the least time of alternating samples. Clock cpu: of all threads of this process,
 for a machine that others use too.
 """
-import argparse
-import time
-
 import torch
 
 from action_images import model
-from transformer import SIZES, draw, make_diffusers, make_ours
+from transformer import draw, least_times, make_diffusers, make_ours, make_parser, settings
 
 SCALE = 5.0
 
@@ -40,41 +37,30 @@ def sample_diffusers(network, schedule, noise, texts):
     return euler(schedule, evaluate, noise)
 
 
-@torch.no_grad()
 def compare(size, dtype, arguments):
-    clock = {"wall": time.perf_counter, "cpu": time.process_time}[arguments.clock]
     schedule = model.FlowMatchSchedule(arguments.steps)
-    samplers = {
-        "ours": (sample_ours, make_ours(size, dtype)),
-        "diffusers": (sample_diffusers, make_diffusers(size, dtype)),
+    ours, reference = make_ours(size, dtype), make_diffusers(size, dtype)
+    calls = {
+        "ours": lambda noise, texts: sample_ours(ours, schedule, noise, texts),
+        "diffusers": lambda noise, texts: sample_diffusers(reference, schedule, noise, texts),
     }
-    least = dict.fromkeys(samplers, float("inf"))
-    for _ in range(arguments.repeats):
-        for name, (sample, network) in samplers.items():
-            noise, _, text = draw(size, dtype)
-            start = clock()
-            sample(network, schedule, noise.float(), (text, torch.randn_like(text)))
-            least[name] = min(least[name], clock() - start)
-    return least
+
+    def draw_inputs():
+        noise, _, text = draw(size, dtype)
+        return noise.float(), (text, torch.randn_like(text))
+
+    return least_times(calls, draw_inputs, arguments)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", nargs="+", default=list(SIZES), choices=SIZES)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser = make_parser(__doc__.splitlines()[0], repeats=3)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--clock", default="wall", choices=["wall", "cpu"])
     arguments = parser.parse_args()
     print("size      threads  dtype     ours [s]  diffusers [s]  ratio")
-    for size in arguments.size:
-        for threads in arguments.threads:
-            torch.set_num_threads(threads)
-            for dtype in arguments.dtypes:
-                least = compare(size, getattr(torch, dtype), arguments)
-                print(f"{size:8s}  {threads:7d}  {dtype:8s}  {least['ours']:8.3f}  {least['diffusers']:13.3f}"
-                      f"  {least['diffusers'] / least['ours']:5.2f}", flush=True)
+    for size, threads, dtype in settings(arguments):
+        least = compare(size, getattr(torch, dtype), arguments)
+        print(f"{size:8s}  {threads:7d}  {dtype:8s}  {least['ours']:8.3f}  {least['diffusers']:13.3f}"
+              f"  {least['diffusers'] / least['ours']:5.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,40 @@ def draw(size, dtype):
 
 
 @torch.no_grad()
-def compare(size, dtype, arguments):
+def least_times(calls, draw_inputs, arguments):
+    """Least seconds of each of the `calls`, which take turns; every call gets fresh inputs, drawn off the clock."""
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[arguments.clock]
+    least = dict.fromkeys(calls, float("inf"))
+    for _ in range(arguments.repeats):
+        for name, call in calls.items():
+            inputs = draw_inputs()
+            start = clock()
+            call(*inputs)
+            least[name] = min(least[name], clock() - start)
+    return least
+
+
+def make_parser(description, repeats):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--size", nargs="+", default=list(SIZES), choices=SIZES)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--clock", default="wall", choices=["wall", "cpu"])
+    return parser
+
+
+def settings(arguments):
+    """(size, threads, dtype's name) of every row of the table, torch's threads set."""
+    for size in arguments.size:
+        for threads in arguments.threads:
+            torch.set_num_threads(threads)
+            for dtype in arguments.dtypes:
+                yield size, threads, dtype
+
+
+@torch.no_grad()
+def compare(size, dtype, arguments):
     ours, reference = make_ours(size, dtype), make_diffusers(size, dtype)
     conditions = ours.prepare(draw(size, dtype)[2], grid=SIZES[size]["grid"])
     calls = {
@@ -59,33 +91,17 @@ def compare(size, dtype, arguments):
         "prepared": lambda x, t, c: ours.forward(x, t, conditions),
         "diffusers": lambda x, t, c: reference(x, t, c, return_dict=False),
     }
-    least = dict.fromkeys(calls, float("inf"))
-    for _ in range(arguments.repeats):
-        for name, call in calls.items():
-            inputs = draw(size, dtype)
-            start = clock()
-            call(*inputs)
-            least[name] = min(least[name], clock() - start)
-    return least
+    return least_times(calls, lambda: draw(size, dtype), arguments)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", nargs="+", default=list(SIZES), choices=SIZES)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--clock", default="wall", choices=["wall", "cpu"])
-    arguments = parser.parse_args()
+    arguments = make_parser(__doc__.splitlines()[0], repeats=5).parse_args()
     print("size      threads  dtype     ours [ms]  prepared [ms]  diffusers [ms]  ratio  ratio prepared")
-    for size in arguments.size:
-        for threads in arguments.threads:
-            torch.set_num_threads(threads)
-            for dtype in arguments.dtypes:
-                least = compare(size, getattr(torch, dtype), arguments)
-                ours, prepared, theirs = (least[name] for name in ("ours", "prepared", "diffusers"))
-                print(f"{size:8s}  {threads:7d}  {dtype:8s}  {1e3 * ours:9.1f}  {1e3 * prepared:13.1f}"
-                      f"  {1e3 * theirs:14.1f}  {theirs / ours:5.2f}  {theirs / prepared:14.2f}", flush=True)
+    for size, threads, dtype in settings(arguments):
+        least = compare(size, getattr(torch, dtype), arguments)
+        ours, prepared, theirs = (least[name] for name in ("ours", "prepared", "diffusers"))
+        print(f"{size:8s}  {threads:7d}  {dtype:8s}  {1e3 * ours:9.1f}  {1e3 * prepared:13.1f}"
+              f"  {1e3 * theirs:14.1f}  {theirs / ours:5.2f}  {theirs / prepared:14.2f}", flush=True)
 
 
 if __name__ == "__main__":
