@@ -297,12 +297,20 @@ def check_train_config(config: Mapping[str, Any]) -> None:
     _model.check_train_config(json.dumps(config))
 
 
-def train(config: Mapping[str, Any], output: str | os.PathLike, listener: Callable[[dict], Any] | None = None) -> bool:
+def train(
+    config: Mapping[str, Any],
+    output: str | os.PathLike,
+    listener: Callable[[dict], Any] | None = None,
+    *,
+    group: str | None = None,
+) -> bool:
     """Trains a world model, or continues an interrupted run that is found in `output`.
 
-    config: the training configuration (docs/training.md). output: folder for checkpoint.safetensors, log.jsonl and, at
-    the end, model/. listener: called with a dict for every event ("log", "validation", "cache", "done"); returning
-    False saves and stops, as Ctrl-C does. Returns True when the run reached its end.
+    config: the training configuration (docs/training.md). output: folder for checkpoint-N/, log.jsonl and, at the end,
+    final_model.safetensors and model/. listener: called with a dict for every event ("step", "log", "validation",
+    "cache", "checkpoint", "skipped", "done"; in other processes than the first one "step" alone); returning False saves
+    and stops, as Ctrl-C does. group: name of torch.distributed's group of the processes that train together
+    (action_images.training.process_group makes it under torchrun). Returns True when the run reached its end.
 
     Raises FormatError or ValueError for a wrong configuration or files that cannot be read, NumericalError if the loss
     is not finite.
@@ -315,7 +323,7 @@ def train(config: Mapping[str, Any], output: str | os.PathLike, listener: Callab
             return False
 
     os.makedirs(output, exist_ok=True)
-    return _model.train(json.dumps(config), os.fspath(output), hear)
+    return _model.train(json.dumps({**config}), os.fspath(output), hear, group)
 
 
 def inspect_weights(path: str | os.PathLike, part: str = "") -> dict[str, Any]:

@@ -23,7 +23,10 @@ LinearParameters declare_linear(const Scope& scope, std::int64_t in, std::int64_
 at::Tensor linear(const LinearParameters& parameters, const at::Tensor& x) {
   check_shape(x.dim() > 0 && x.size(-1) == parameters.weight.size(-1), "nn::linear", "x",
               text_of("(..., ", parameters.weight.size(-1), ')'), x.sizes());
-  return at::linear(x, parameters.weight, parameters.bias);
+  const at::Tensor result = at::linear(x, parameters.weight, parameters.bias);
+  const LowRankParameters& change = parameters.change;
+  if (!change.down.defined()) return result;
+  return result + at::linear(at::linear(x, change.down) * change.scale, change.up);
 }
 
 NormParameters declare_layer_norm(const Scope& scope, std::int64_t dim) {

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <action_images/core/check.hpp>
 #include <action_images/tensor/prefix.hpp>
 
 namespace action_images {
@@ -16,6 +17,8 @@ Optimizer::Optimizer(TensorMap parameters, const OptimizerOptions& options)
   for (const auto& [name, parameter] : parameters_) {
     if (uses_muon(name)) {
       momentum_[name] = at::zeros_like(parameter);
+    } else if (options_.kind == OptimizerOptions::Kind::sgd) {
+      if (options_.momentum > 0) momentum_[name] = at::zeros_like(parameter);
     } else {
       exp_avg_[name] = at::zeros_like(parameter);
       exp_avg_sq_[name] = at::zeros_like(parameter);
@@ -35,6 +38,8 @@ void Optimizer::step(const TensorMap& gradients, double scale) {
   for (const auto& [name, gradient] : gradients) {
     if (uses_muon(name)) {
       step_muon(name, gradient, options_.muon_learning_rate * scale);
+    } else if (options_.kind == OptimizerOptions::Kind::sgd) {
+      step_sgd(name, gradient, options_.learning_rate * scale);
     } else {
       adamw_names.push_back(name);
     }
@@ -50,6 +55,13 @@ void Optimizer::step_muon(const std::string& name, const at::Tensor& gradient, d
   const double aspect = static_cast<double>(parameter.size(0)) / static_cast<double>(parameter.size(1));
   parameter.mul_(1.0 - learning_rate * options_.weight_decay);
   parameter.add_(update, -learning_rate * std::sqrt(std::max(1.0, aspect)));
+}
+
+void Optimizer::step_sgd(const std::string& name, const at::Tensor& gradient, double learning_rate) {
+  at::Tensor& parameter = parameters_.at(name);
+  at::Tensor update = gradient.to(parameter.scalar_type()).add(parameter, options_.weight_decay);
+  if (options_.momentum > 0) update = momentum_.at(name).mul_(options_.momentum).add_(update);
+  parameter.sub_(update, learning_rate);
 }
 
 void Optimizer::step_adamw(const std::vector<std::string>& names, const TensorMap& gradients, double learning_rate) {
@@ -77,7 +89,12 @@ TensorMap Optimizer::state() const {
 void Optimizer::load(const TensorMap& state) {
   const at::NoGradGuard no_gradients;
   TensorMap own = this->state();
-  for (auto& [name, tensor] : own) tensor.copy_(state.at(name));
+  for (auto& [name, tensor] : own) {
+    const auto found = state.find(name);
+    check<FormatError>(found != state.end() && found->second.sizes() == tensor.sizes(), "train::Optimizer::load", name,
+                       "a tensor of this size", found == state.end() ? "none" : shape_text(found->second.sizes()));
+    tensor.copy_(found->second);
+  }
 }
 
 at::Tensor orthogonalized(const at::Tensor& matrix) {
@@ -94,7 +111,7 @@ at::Tensor orthogonalized(const at::Tensor& matrix) {
 double clip_gradient_norm(TensorMap& gradients, double limit) {
   std::vector<at::Tensor> norms;
   for (const auto& [name, gradient] : gradients) norms.push_back(gradient.norm());
-  const double norm = at::stack(norms).norm().item<double>();
+  const double norm = norms.empty() ? 0.0 : at::stack(norms).norm().item<double>();
   if (norm > limit) {
     for (auto& [name, gradient] : gradients) gradient.mul_(limit / (norm + 1e-6));
   }

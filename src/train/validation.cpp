@@ -2,67 +2,100 @@
 #include <action_images/train/validation.hpp>
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <action_images/tensor/array.hpp>
+#include <action_images/video/video.hpp>
 #include <action_images/world/conditioning.hpp>
 #include <action_images/world/sampling.hpp>
 
 namespace action_images {
 namespace {
 
-struct PlanErrors {
-  std::vector<double> last_mm;
-  double path_mm = 0.0;
+struct PlanError {
+  double last_mm = 0.0, path_mm = 0.0;
 };
 
-void compare(const Trajectory& planned, const Trajectory& recorded, PlanErrors& errors) {
+PlanError compare(const Trajectory& planned, const Trajectory& recorded) {
   double sum = 0.0;
   for (std::size_t t = 0; t < recorded.size(); ++t) sum += (planned[t].position - recorded[t].position).norm();
-  errors.path_mm += 1000.0 * sum / static_cast<double>(recorded.size());
   const double last = 1000.0 * (planned.back().position - recorded.back().position).norm();
-  errors.last_mm.push_back(std::isfinite(last) ? last : 1e6);
+  const double path = 1000.0 * sum / static_cast<double>(recorded.size());
+  return {std::isfinite(last) ? last : 1e6, std::isfinite(path) ? path : 1e6};
+}
+
+WorldInputs inputs_of(const LatentClip& clip, const WorldConfig& config, const PromptReader& prompts) {
+  WorldInputs inputs{.packing = Packing::joint(clip.video.size(0), clip.video.size(2)),
+                     .task = Task::i2va,
+                     .first_action_known = config.unknown_first_action != UnknownFirstAction::generate,
+                     .video = clip.video.unsqueeze(0),
+                     .action = clip.action.unsqueeze(0)};
+  if (clip.camera.defined()) inputs.camera = clip.camera.unsqueeze(0);
+  if (!config.transformer.image_stem.empty()) {
+    inputs.first_frames = clip.first_frames.permute({0, 3, 1, 2}).unsqueeze(0).to(at::kFloat) / 127.5F - 1.0F;
+  }
+  prompts({clip.text}, inputs);
+  return inputs;
+}
+
+// [recorded | generated | action images] of every view.
+void write_videos(const at::Tensor& latents, const at::Tensor& actions, const WorldInputs& inputs, const ValidationSet& set,
+                  std::int64_t number) {
+  std::filesystem::create_directories(set.folder);
+  const at::Tensor recorded = pixels_from_normalized(set.vae.decode(inputs.video[0]));
+  const at::Tensor generated = decode_stream(latents, inputs.packing, Stream::video, set.vae);
+  const at::Tensor panels = at::cat({recorded, generated, actions}, 3).contiguous();  // side by side
+  for (std::int64_t view = 0; view < panels.size(0); ++view) {
+    const at::Tensor pixels = panels[view].contiguous();
+    const FramesView frames(pixels.data_ptr<std::uint8_t>(), static_cast<int>(pixels.size(0)),
+                            static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(2)));
+    write_video(set.folder / text_of("clip_", number, "_view_", view, ".mp4"), frames);
+  }
+}
+
+PlanError plan(const WorldNetwork& network, const ValidationSet& set, std::int64_t number) {
+  const WorldConfig& config = network.config();
+  const LatentClip clip = set.clips.clip(number);
+  const WorldInputs inputs = inputs_of(clip, config, set.prompts);
+  const SampleOptions options{.steps = config.steps, .shift = config.shift, .sampler = config.sampler,
+                              .seed = static_cast<std::uint64_t>(number) + 1};
+  const at::Tensor latents = sample_latents(network, inputs, options).latents;
+  const at::Tensor pixels = decode_stream(latents, inputs.packing, Stream::action, set.vae);
+  if (number < set.videos) write_videos(latents, pixels, inputs, set, number);
+  const Decoded decoded = decode(images_view<std::uint8_t>(pixels), set.clips.rig(number), decode_options(config));
+  return compare(decoded.actions, set.clips.trajectory(number));
 }
 
 }  // namespace
 
-nlohmann::json validate_plans(const WorldNetwork& network, const VideoVae& vae, const LatentDataset& data,
-                              const Tokenizer& tokenizer, std::int64_t clips) {
+nlohmann::json validate_plans(const WorldNetwork& network, const ValidationSet& set, const ProcessGroup& group) {
   const at::NoGradGuard no_gradients;
-  const WorldConfig& config = network.config();
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(clips, data.size())));
-  std::iota(indices.begin(), indices.end(), 0);
-  const LatentBatch batch = data.batch(indices);
-  const TokenizedText text = tokenizer.encode(batch.texts, config.text_length);
-  const WorldInputs inputs{.packing = Packing::joint(batch.video.size(1), batch.video.size(3)),
-                           .task = Task::i2va,
-                           .first_action_known = false,
-                           .video = batch.video,
-                           .action = batch.action,
-                           .camera = batch.camera,
-                           .first_frames = config.transformer.image_stem.empty() ? at::Tensor() : batch.first_frames,
-                           .text_ids = text.ids,
-                           .text_mask = text.mask};
-  const at::Tensor latents =
-      sample_latents(network, inputs, {.steps = config.steps, .shift = config.shift, .sampler = config.sampler, .seed = 1})
-          .latents;
-
-  PlanErrors errors;
-  for (const std::int64_t clip : indices) {
-    const at::Tensor pixels = decode_stream(latents.narrow(0, clip, 1), inputs.packing, Stream::action, vae);
-    const Decoded plan = decode(images_view<std::uint8_t>(pixels), data.rig(clip), decode_options(config));
-    compare(plan.actions, data.trajectory(clip), errors);
+  nlohmann::json last = nlohmann::json::array(), path = last;
+  for (std::int64_t i = group.rank(); i < std::min(set.count, set.clips.size()); i += group.size()) {
+    if (!set.clips.clip(i).has_actions()) continue;
+    const PlanError error = plan(network, set, i);
+    last.push_back(error.last_mm);
+    path.push_back(error.path_mm);
   }
-  const double count = static_cast<double>(indices.size());
-  const auto within = std::count_if(errors.last_mm.begin(), errors.last_mm.end(), [](double mm) { return mm <= 25.0; });
-  std::sort(errors.last_mm.begin(), errors.last_mm.end());
-  return {{"clips", indices.size()},
-          {"final_error_mm_median", errors.last_mm[errors.last_mm.size() / 2]},
+  std::vector<double> last_mm, path_mm;
+  for (const std::string& text : group.gather(nlohmann::json{last, path}.dump())) {
+    const auto errors = nlohmann::json::parse(text);
+    for (double error : errors[0]) last_mm.push_back(error);
+    for (double error : errors[1]) path_mm.push_back(error);
+  }
+  if (last_mm.empty()) return {{"clips", 0}};
+  const double count = static_cast<double>(last_mm.size());
+  const auto within = std::count_if(last_mm.begin(), last_mm.end(), [](double mm) { return mm <= 25.0; });
+  std::sort(last_mm.begin(), last_mm.end());
+  double sum = 0.0;
+  for (const double error : path_mm) sum += error;
+  return {{"clips", last_mm.size()},
+          {"final_error_mm_median", last_mm[last_mm.size() / 2]},
           {"within_25_mm", static_cast<double>(within) / count},
-          {"trajectory_error_mm", errors.path_mm / count}};
+          {"trajectory_error_mm", sum / count}};
 }
 
 }  // namespace action_images

@@ -53,6 +53,7 @@ at::Tensor cross_attention(const WanBlock& block, const at::Tensor& x, const Wan
 template <typename Visit>
 void for_each_tensor(nn::LinearParameters& linear, Visit&& visit) {
   visit(linear.weight), visit(linear.bias);
+  visit(linear.change.down), visit(linear.change.up), visit(linear.change.scale);
 }
 
 template <typename Visit>
@@ -100,7 +101,8 @@ at::Tensor run_wan_block(const WanBlock& block, WanBlockInputs inputs, const Wan
   return at::addcmul(x, h, modulation[5].to(x.scalar_type()));
 }
 
-at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config) {
+at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config,
+                                bool offload) {
   WanBlock parameters = block;
   std::vector<at::Tensor> tensors;
   std::vector<bool> defined;
@@ -118,7 +120,7 @@ at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, co
     });
     return run_wan_block(block, std::move(inputs), config);
   };
-  return nn::checkpoint(run, tensors);
+  return nn::checkpoint(run, tensors, {.offload = offload});
 }
 
 }  // namespace action_images

@@ -20,7 +20,9 @@ struct WanBlockInputs {
 /// The tokens (B, N, dim) after a block.
 at::Tensor run_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config);
 
-/// The same, with all that the block computes on the way computed again in the backward pass.
-at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config);
+/// The same, with all that the block computes on the way computed again in the backward pass. With `offload`, what
+/// it keeps for that lies in the CPU's memory.
+at::Tensor checkpoint_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config,
+                                bool offload = false);
 
 }  // namespace action_images

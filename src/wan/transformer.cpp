@@ -114,7 +114,7 @@ at::Tensor WanTransformer::forward(const at::Tensor& latents, const at::Tensor& 
     WanBlockInputs inputs{.x = std::move(x), .text = conditions.text[i], .time = time, .rotary = conditions.rotary};
     if (!conditions.image.empty()) inputs.image = conditions.image[i];
     if (!conditions.camera.empty()) inputs.camera = conditions.camera[i];
-    x = options.checkpoint ? checkpoint_wan_block(blocks_[i], std::move(inputs), config_)
+    x = options.checkpoint ? checkpoint_wan_block(blocks_[i], std::move(inputs), config_, options.offload)
                            : run_wan_block(blocks_[i], std::move(inputs), config_);
   }
   const auto modulation = time.parts(head_modulation_, time.embedding);

@@ -127,8 +127,18 @@ Paths folders_of(const ModelSource& source) {
   return folders;
 }
 
+// A file of ours, which has its config and tokenizer beside it.
+std::optional<ModelFiles> packed_file(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  ModelFiles files{.config = folder / "config.json", .transformer = {path}, .tokenizer = folder / "tokenizer.model"};
+  const bool packed = path.extension() == ".safetensors" && fs::is_regular_file(files.config) &&
+                      fs::is_regular_file(files.tokenizer);
+  return packed ? std::optional(files) : std::nullopt;
+}
+
 // A folder of ours, which one of its files may be missing from.
 std::optional<ModelFiles> packed_files(const fs::path& folder) {
+  if (fs::is_regular_file(folder)) return packed_file(folder);
   ModelFiles files;
   files.config = folder / "config.json";
   files.transformer = {folder / "model.safetensors"};

@@ -33,16 +33,21 @@ ModelFolder load_model_folder(const fs::path& folder) {
   return model;
 }
 
-void save_model_folder(const fs::path& folder, const ModelFolder& model) {
+void save_model_file(const fs::path& path, const ModelFolder& model) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::error_code error;
   fs::create_directories(folder, error);
   check<FormatError>(!error, saving, "folder", "a folder that can be written", folder.string());
-  save_safetensors(folder / "model.safetensors", model.tensors);
+  save_safetensors(path, model.tensors);
   const fs::path tokenizer = folder / "tokenizer.model";
   if (!fs::exists(tokenizer) || !fs::equivalent(model.tokenizer, tokenizer)) {
     fs::copy_file(model.tokenizer, tokenizer, fs::copy_options::overwrite_existing);
   }
   write_file(folder / "config.json", json_from(model.config).dump(2) + "\n", saving);
+}
+
+void save_model_folder(const fs::path& folder, const ModelFolder& model) {
+  save_model_file(folder / "model.safetensors", model);
 }
 
 }  // namespace action_images

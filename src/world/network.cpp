@@ -112,7 +112,7 @@ at::Tensor WorldNetwork::residual_base(const WorldInputs& inputs) const {
 WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
   const Packing& packing = inputs.packing;
   WorldConditions conditions;
-  const at::Tensor mask = packing.clean_mask(inputs.task, inputs.first_action_known).to(inputs.video.device());
+  const at::Tensor mask = packing.clean_mask(inputs.task, inputs.first_action_known, inputs.given_views).to(inputs.video.device());
   conditions.given = mask.view({1, 1, -1, 1, 1});
   // With no action latents at all (a plan without a known first action) the places of the actions start as zeros.
   const at::Tensor action =
@@ -136,13 +136,14 @@ WorldConditions WorldNetwork::prepare(const WorldInputs& inputs) const {
   wan.time_positions = packing.time_positions(config_.time_positions);
   wan.grid = {packing.size(), inputs.video.size(4), inputs.video.size(5)};
   conditions.wan = transformer_.prepare(wan);
+  conditions.forward = {.checkpoint = inputs.checkpoint, .offload = inputs.checkpoint_offload};
   return conditions;
 }
 
 at::Tensor WorldNetwork::run(const at::Tensor& noisy, const at::Tensor& sigma, const WorldConditions& conditions) const {
   at::Tensor latents = at::where(conditions.given, conditions.clean, noisy);
   if (conditions.channels.defined()) latents = at::cat({latents, conditions.channels}, 1);
-  return transformer_.forward(latents, sigma * 1000.0, conditions.wan).to(noisy.device(), at::kFloat);
+  return transformer_.forward(latents, sigma * 1000.0, conditions.wan, conditions.forward).to(noisy.device(), at::kFloat);
 }
 
 at::Tensor WorldNetwork::predict_sample(const at::Tensor& noisy, const at::Tensor& sigma,

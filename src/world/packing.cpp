@@ -72,15 +72,16 @@ at::Tensor Packing::segment(const at::Tensor& packed, std::int64_t view, Stream 
   return at::stack(collected, 2);
 }
 
-at::Tensor Packing::clean_mask(Task task, bool first_action_known) const {
+at::Tensor Packing::clean_mask(Task task, bool first_action_known, std::int64_t given_views) const {
   at::Tensor mask = at::zeros({size()}, at::kBool);
   auto clean = mask.accessor<bool, 1>();
   for (std::int64_t i = 0; i < size(); ++i) {
     const auto& [view, stream, frame] = frames_[i];
+    const bool given = given_views == 0 || view < given_views;
     if (stream == Stream::video) {
-      clean[i] = frame == 0 || task == Task::v2a;
+      clean[i] = frame == 0 || (given && task == Task::v2a);
     } else {
-      clean[i] = (frame == 0 && first_action_known) || task == Task::a2v;
+      clean[i] = (frame == 0 && first_action_known) || (given && task == Task::a2v);
     }
   }
   return mask;

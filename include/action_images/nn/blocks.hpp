@@ -12,9 +12,17 @@
 /// in their inputs' dtype, norms inside in float32.
 namespace action_images::nn {
 
+/// A trainable low-rank change of a linear layer (LoRA, Hu et al., arXiv 2106.09685).
+struct LowRankParameters {
+  at::Tensor down;   ///< A (rank, in)
+  at::Tensor up;     ///< B (out, rank)
+  at::Tensor scale;  ///< (), alpha / rank
+};
+
 struct LinearParameters {
-  at::Tensor weight;  ///< (out, in)
-  at::Tensor bias;    ///< (out), or undefined
+  at::Tensor weight;             ///< (out, in)
+  at::Tensor bias;               ///< (out), or undefined
+  LowRankParameters change = {};  ///< or undefined
 };
 
 struct LinearOptions {
@@ -26,7 +34,7 @@ struct LinearOptions {
 LinearParameters declare_linear(const Scope& scope, std::int64_t in, std::int64_t out,
                                 const LinearOptions& options = {});
 
-/// x (..., in) -> (..., out).
+/// x W^T + bias, and + scale (x A^T) B^T where there is a low-rank change: x (..., in) -> (..., out).
 at::Tensor linear(const LinearParameters& parameters, const at::Tensor& x);
 
 struct NormParameters {

@@ -12,20 +12,27 @@
 namespace action_images {
 
 struct OptimizerOptions {
-  double learning_rate = 1.5e-3;  ///< of AdamW
+  enum class Kind {
+    adamw,
+    sgd  ///< with momentum: v <- momentum v + g + weight_decay p;  p <- p - learning_rate v
+  };
+  Kind kind = Kind::adamw;
+  double learning_rate = 1.5e-3;  ///< of AdamW, or SGD
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-8;
   double weight_decay = 0.01;      ///< decoupled, of both
+  double momentum = 0.0;           ///< of SGD
   double muon_learning_rate = 0.0; ///< of Muon, for the matrices of the transformer's blocks; 0: AdamW for all
   double muon_momentum = 0.95;
 };
 
-/// AdamW (Loshchilov and Hutter, 2019), with Muon (Jordan et al., 2024: momentum orthogonalised by Newton-Schulz steps) for
+/// AdamW (Loshchilov and Hutter, 2019) or SGD, with Muon (Jordan et al., 2024: momentum orthogonalised by Newton-Schulz steps) for
 /// the matrices inside transformer blocks where `muon_learning_rate` is set.
 class Optimizer {
  public:
-  /// @param parameters  by name, float32; changed in place by step().
+  /// @param parameters  by name, float32 or float64; changed in place by step(). Without Muon, parts of parameters do too:
+  ///                    all else is by element.
   Optimizer(TensorMap parameters, const OptimizerOptions& options);
 
   /// One update. @param gradients  by name; parameters without one are left.  @param scale  of both learning rates.
@@ -38,6 +45,7 @@ class Optimizer {
  private:
   bool uses_muon(const std::string& name) const;
   void step_muon(const std::string& name, const at::Tensor& gradient, double learning_rate);
+  void step_sgd(const std::string& name, const at::Tensor& gradient, double learning_rate);
   void step_adamw(const std::vector<std::string>& names, const TensorMap& gradients, double learning_rate);
 
   TensorMap parameters_;

@@ -4,61 +4,93 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 
-#include <action_images/text/tokenizer.hpp>
+#include <action_images/data/clip_sampler.hpp>
+#include <action_images/dist/process_group.hpp>
+#include <action_images/dist/watchdog.hpp>
+#include <action_images/train/batches.hpp>
+#include <action_images/train/checkpoint_store.hpp>
 #include <action_images/train/config.hpp>
-#include <action_images/train/latent_dataset.hpp>
+#include <action_images/train/latent_cache.hpp>
 #include <action_images/train/optimizer.hpp>
-#include <action_images/world/network.hpp>
+#include <action_images/train/replica.hpp>
+#include <action_images/train/throughput.hpp>
+#include <action_images/train/training_model.hpp>
 
 namespace action_images {
 
-/// Trains a world model on clips: fits the VAE, encodes the clips, optimises, validates, saves.
+/// The clips of a run.
+struct TrainingData {
+  std::shared_ptr<const ClipSampler> training;
+  std::shared_ptr<const ClipSampler> validation;  ///< or none
+};
+
+/// Opens the data sets that a configuration names, in the sizes of its model.
+/// @throws as ClipSampler
+TrainingData open_training_data(const TrainConfig& config);
+
+/// Trains a world model: fits or loads the VAE, encodes the clips, optimises, validates, saves.
 ///
-/// Everything random in step n is drawn from (seed, n), so a run that is stopped and resumed gives the weights of a run
-/// that was not.
+/// Everything random about a sample is drawn from the seed and its number, so a run that is stopped and resumed, or
+/// divided over several processes, gives the weights of one that was not (up to the order of sums between processes).
 class Trainer {
  public:
-  /// Called with one JSON object per event ({"event": "log" | "validation" | "cache" | "checkpoint" | "done", ...});
-  /// returning false saves a checkpoint and stops.
+  /// Called with one JSON object per event ({"event": "log" | "validation" | "cache" | "checkpoint" | "skipped" |
+  /// "resumed" | "notice" | "done", ...}) in rank 0, and after each step with {"event": "step", "step": N} in every
+  /// process; returning false saves a checkpoint and stops.
   using Listener = std::function<bool(const nlohmann::json& event)>;
 
-  /// @param output  folder for `checkpoint.safetensors`, `log.jsonl` and, at the end, `model/`; an interrupted run that is
-  ///                found there is continued.
+  /// @param output  folder for `checkpoint-N/`, `log.jsonl` and, at the end, `final_model.safetensors`; an interrupted
+  ///                run that is found there is continued.
   /// @throws FormatError if the data, the tokenizer or a checkpoint cannot be read.
-  Trainer(TrainConfig config, std::filesystem::path output, Listener listener);
+  Trainer(TrainConfig config, std::filesystem::path output, TrainingData data, Listener listener,
+          ProcessGroup group = ProcessGroup::alone());
+  ~Trainer();
 
   /// Trains to the end. @return true if it got there, false if the listener stopped it.
+  /// @throws NumericalError if too many steps were not finite; DistributedError if another process fails.
   bool run();
 
  private:
-  void prepare_vae(const ClipDataset& clips);
+  struct Sums;
+
+  ClipList clip_list(const ClipSampler& sampler, std::int64_t count) const;
+  void open_clips();
   void step();
-  WorldInputs draw_inputs(const TrainPhase& phase, at::Generator& generator) const;
-  std::string draw_text(const std::string& text, at::Generator& generator) const;
-  TensorMap gradients() const;
+  void optimize();
+  double flops_of_sample(std::int64_t tokens) const;
+  void skip(double norm);
   void update_average();
-  double learning_rate_scale() const;
+  bool log();
   bool validate();
+  TensorMap evaluated();
+  void load_into_network(const TensorMap& tensors);
   bool report(nlohmann::json event);
-  void save_checkpoint() const;
+  bool agreed(bool go_on) const;
+  void save_checkpoint();
   void load_checkpoint();
   void save_model();
 
   TrainConfig config_;
   std::filesystem::path output_;
+  TrainingData data_;
   Listener listener_;
-  Tokenizer tokenizer_;
-  std::unique_ptr<VideoVae> vae_;
-  std::unique_ptr<LatentDataset> data_, validation_;
-  WorldNetwork master_;             // float32 weights that the optimiser changes
-  WorldNetwork compute_;            // the same weights in the dtype of the forward and backward pass
-  TensorMap average_;               // exponential moving average of the master weights
+  ProcessGroup group_;
+  Watchdog watchdog_;
+  std::unique_ptr<TrainingModel> model_;
+  std::unique_ptr<LatentSource> clips_;
+  std::unique_ptr<LatentCache> validation_;
+  std::unique_ptr<BatchMaker> batches_;
+  std::unique_ptr<Replica> replica_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<CheckpointStore> checkpoints_;
+  TensorMap average_;  // exponential moving average of what the optimiser changes
+  std::unique_ptr<Sums> sums_;
+  Throughput throughput_;
   std::int64_t step_ = 0;
-  std::int64_t steps_since_log_ = 0;
-  double loss_sum_ = 0.0, action_sum_ = 0.0, video_sum_ = 0.0;
+  std::int64_t skipped_ = 0;
+  std::optional<double> error_;  // of the last validation [mm]
 };
 
 }  // namespace action_images

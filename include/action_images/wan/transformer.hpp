@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -48,9 +49,20 @@ struct WanConditions {
   at::Tensor y;                                  ///< (B, C, T, H, W), or undefined
 };
 
+/// Which linear layers of the blocks get low-rank changes, and of what size.
+struct LoraLayers {
+  std::int64_t rank = 16;
+  double alpha = 16.0;  ///< the change is alpha / rank B A
+  std::vector<std::string> targets = {"self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o",
+                                      "cross_attn.q", "cross_attn.k", "cross_attn.v", "cross_attn.o"};
+  std::uint64_t seed = 0;  ///< of A
+};
+
 struct WanForwardOptions {
   /// Keeps only the input of each block for the backward pass, which runs the block again (nn::checkpoint).
   bool checkpoint = false;
+  /// With `checkpoint`: what is kept of each block's input lies in the CPU's memory until then.
+  bool offload = false;
 };
 
 /// The parameters of one block of the transformer.
@@ -109,6 +121,12 @@ class WanTransformer {
   /// @throws ShapeError on other shapes.
   at::Tensor forward(const at::Tensor& latents, const at::Tensor& timestep, const WanConditions& conditions,
                      const WanForwardOptions& options = {}) const;
+
+  /// Gives linear layers of the blocks trainable low-rank changes, zero at first: the network's own parameters stay what
+  /// they are. The names are "blocks.0.self_attn.q.lora_A.weight" (rank, in) and "... .lora_B.weight" (out, rank), which
+  /// Lora reads; they share memory with what is returned.
+  /// @throws ValueError if a target names no layer, or the rank is not positive.
+  Parameters add_lora(const LoraLayers& layers);
 
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }

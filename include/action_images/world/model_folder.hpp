@@ -19,6 +19,9 @@ struct ModelFolder {
 /// @throws FormatError naming the file that is missing or damaged.
 ModelFolder load_model_folder(const std::filesystem::path& folder);
 
+/// Writes the weights as this file, and config.json and tokenizer.model beside it: WorldModel::load takes the file.
+void save_model_file(const std::filesystem::path& path, const ModelFolder& model);
+
 /// Writes the folder; the tokenizer file is copied. Every file appears complete or not at all.
 void save_model_folder(const std::filesystem::path& folder, const ModelFolder& model);
 

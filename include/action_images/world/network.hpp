@@ -17,6 +17,9 @@ struct WorldInputs {
   Packing packing;
   Task task = Task::i2va;
   bool first_action_known = true;
+  std::int64_t given_views = 0;  ///< as Packing::clean_mask takes it
+  bool checkpoint = false;       ///< gradient checkpointing, see WanForwardOptions
+  bool checkpoint_offload = false;
   at::Tensor video{};         ///< latents [B, V, C, T_l, h, w]
   at::Tensor action{};        ///< latents [B, V, C, T_l, h, w]; undefined if the packing has no actions
   /// Pluecker latents [B, V, T_l, 2C, h, w], or undefined; [B, V, 1, 2C, h, w] and [B, V, 2C, h, w] are the same in
@@ -35,6 +38,7 @@ struct WorldConditions {
   at::Tensor channels;  ///< [B, C', T, h, w], or undefined
   at::Tensor base;      ///< [B, C, T, h, w] that a residual prediction is added to, or undefined
   WanConditions wan;
+  WanForwardOptions forward;
 };
 
 /// Transformer and text encoder with the conventions of a world model around them; differentiable. Inputs may be on
@@ -59,8 +63,10 @@ class WorldNetwork {
   at::Tensor predict_velocity(const at::Tensor& noisy, const at::Tensor& sigma, const WorldConditions& conditions) const;
 
   const WanTransformer& transformer() const { return transformer_; }
+  WanTransformer& transformer() { return transformer_; }
   /// @throws ValueError if there is none.
   const UMT5Encoder& text_encoder() const;
+  bool has_text_encoder() const { return text_encoder_.has_value(); }
   const WorldConfig& config() const { return config_; }
 
   /// Parameters of the networks under "transformer." and "text_encoder.".

@@ -52,8 +52,9 @@ class Packing {
 
   /// True where a latent frame is given clean: the first of every segment, and what the task adds.
   /// @param first_action_known false: the first latent frame of an action segment is generated too.
+  /// @param given_views  v2a and a2v give the streams of the first so many views only; 0: of all.
   /// @return bool [T]
-  at::Tensor clean_mask(Task task, bool first_action_known) const;
+  at::Tensor clean_mask(Task task, bool first_action_known, std::int64_t given_views = 0) const;
 
   /// Rotary time index of every latent frame.
   std::vector<std::int64_t> time_positions(TimePositions positions) const;
