@@ -622,7 +622,9 @@ def seeded_noise(shape: Sequence[int], seed: int) -> Tensor:
 def tensors_metadata(path: _Path) -> dict[str, str]:
     """Free texts of a safetensors file's header."""
 
-def train(config: str, output: str, listener: Callable[[str], bool] | None = None) -> bool:
+def train(
+    config: str, output: str, listener: Callable[[str], bool] | None = None, group: str | None = None
+) -> bool:
     """Trains a world model from JSON text; see action_images.model.train."""
 
 def velocity_from_sample(sample: Tensor, latents: Tensor, sigma: float) -> Tensor:

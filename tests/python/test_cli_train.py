@@ -23,9 +23,10 @@ RECIPE = {
         {"sequence": "image_to_action", "steps": 2, "batch": 2},
         {"sequence": "joint", "steps": 4, "batch": 2, "tasks": {"i2va": 1, "a2v": 1, "v2a": 1, "i2v": 1}},
     ],
-    "log_every": 1,
-    "checkpoint_every": 3,
-    "validate_every": 3,
+    "cached_clips": -1,
+    "log_every_n_steps": 1,
+    "checkpoint_every_n_steps": 3,
+    "validate_every_n_steps": 3,
     "validation_clips": 2,
 }
 needs_mujoco = pytest.mark.skipif(importlib.util.find_spec("mujoco") is None, reason="needs the extra simulation")
@@ -80,7 +81,7 @@ def test_set_changes_numbers_texts_lists_and_new_keys(command_line, recipe):
     shown = json.loads(command_line("train", "--config", recipe, "--print-config", "--data", "clips", *options).out)
     assert (shown["seed"], shown["phases"][1]["steps"], shown["model"]["name"]) == (3, 7, "mine")
     assert shown["optimizer"] == {"learning_rate": 1e-4} and shown["phases"][0]["tasks"] == {"i2v": 1}
-    assert shown["data"] == "clips" and shown["tokenizer"] == RECIPE["tokenizer"]
+    assert shown["dataset_path"] == "clips" and shown["tokenizer"] == RECIPE["tokenizer"]
 
 
 @pytest.mark.parametrize(
@@ -90,12 +91,12 @@ def test_set_changes_numbers_texts_lists_and_new_keys(command_line, recipe):
         (["--set", "=3"], "expected KEY=VALUE"),
         (["--set", "phases.9.steps=1"], "--set phases.9.steps: expected a key of the config"),
         (["--set", "phases.last.steps=1"], "--set phases.last.steps: expected a key of the config"),
-        (["--set", "log_every.now=1"], "--set log_every.now: expected a key of the config"),
+        (["--set", "log_every_n_steps.now=1"], "--set log_every_n_steps.now: expected a key of the config"),
         (["--set", "wings=2"], "wings"),
-        (["--set", "log_every=0"], "log_every: expected a positive number"),
+        (["--set", "log_every_n_steps=0"], "log_every_n_steps: expected a positive number"),
         (["--set", "model.frames=8"], "frames: expected 4k + 1"),
-        (["--data", "nowhere"], "expected a folder with shard-*.safetensors, got nowhere"),
-        (["--config", "nowhere.json"], "nowhere.json: expected a readable JSON file"),
+        (["--data", "nowhere"], "nowhere: expected a folder, got none"),
+        (["--config", "nowhere.json"], "nowhere.json: expected a readable TOML, YAML or JSON file"),
     ],
 )
 def test_wrong_configurations_are_refused_before_anything_is_rendered(refused, recipe, tmp_path, options, message):
@@ -111,7 +112,7 @@ def test_a_run_leaves_a_model_that_plans(command_line, recipe, clips, tmp_path):
     out = tmp_path / "out"
     result = command_line("train", "--config", recipe, "--data", clips, "--validation", clips, "--out", out)
     assert result.code == 0, result.err
-    assert "step 6/6 loss" in result.err and result.out == f"{out / 'model'}: trained\n"
+    assert "step 6/6 loss" in result.err and result.out == f"{out / 'final_model.safetensors'}: trained\n"
     rollout = WorldModel.load(out / "model").generate(tiny_world.pictures(), "reach", rig=tiny_world.rig())
     assert rollout.video.shape == (2, 5, 32, 32, 3)
     events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -120,7 +121,7 @@ def test_a_run_leaves_a_model_that_plans(command_line, recipe, clips, tmp_path):
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(recipe, clips, tmp_path):
-    config = {**RECIPE, "data": str(clips)}
+    config = {**RECIPE, "dataset_path": str(clips)}
     assert train(config, tmp_path / "whole")
     heard = []
 
@@ -136,7 +137,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(recipe, clips, tmp_path):
 
 
 def test_a_run_may_be_stopped_while_clips_are_encoded(clips, tmp_path):
-    config = {**RECIPE, "data": str(clips)}
+    config = {**RECIPE, "dataset_path": str(clips)}
     assert not train(config, tmp_path, lambda event: event["event"] != "cache")
     assert train(config, tmp_path)
 
@@ -146,8 +147,8 @@ def test_a_listener_that_is_interrupted_stops_and_saves(clips, tmp_path):
         if event["event"] == "log":
             raise KeyboardInterrupt
 
-    assert not train({**RECIPE, "data": str(clips)}, tmp_path, interrupted)
-    assert (tmp_path / "checkpoint.safetensors").exists()
+    assert not train({**RECIPE, "dataset_path": str(clips)}, tmp_path, interrupted)
+    assert list(tmp_path.glob("checkpoint-*/manifest.json"))
 
 
 def test_ctrl_c_saves_and_exits_with_130(interrupted, recipe, clips, tmp_path):
@@ -155,7 +156,7 @@ def test_ctrl_c_saves_and_exits_with_130(interrupted, recipe, clips, tmp_path):
         "train", "--config", recipe, "--data", clips, "--out", tmp_path / "out", "--set", "phases.1.steps=1000000"
     )
     assert result.code == 130 and "saved; the same command goes on" in result.out and "Traceback" not in result.err
-    assert "checkpoint.safetensors" in os.listdir(tmp_path / "out")
+    assert any(name.startswith("checkpoint-") for name in os.listdir(tmp_path / "out"))
 
 
 @needs_mujoco
