@@ -79,7 +79,7 @@ struct Encoded {
     texts.push_back(clip.text);
     sources.push_back(clip.source);
     episodes.push_back(clip.episode);
-    rigs.push_back(json_from_rig(clip.rig));
+    rigs.push_back(nlohmann::json(json_from_rig(clip.rig)));
   }
 
   void save(const fs::path& file, const std::string& key) const {

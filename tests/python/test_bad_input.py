@@ -303,14 +303,14 @@ TRAINING = {"model": tiny_world.CONFIG, "phases": [{"steps": 1, "batch": 1}], "t
     "changes, message",
     [
         ({"wings": 1}, "wings"),
-        ({"phases": []}, "phases: expected at least one"),
+        ({"phases": []}, "max_steps: expected a positive number, or phases"),
         ({"phases": [{"steps": 0}]}, r"phases\[\].steps, batch: expected positive numbers"),
         ({"phases": [{"tasks": {"fly": 1.0}}]}, "task: expected i2va"),
         ({"phases": [{"tasks": {}}]}, "tasks: expected at least one"),
         ({"phases": 3}, r"phases\[\]: expected an object"),
-        ({"log_every": 0}, "log_every: expected a positive number"),
-        ({"checkpoint_every": -1}, "checkpoint_every: expected a positive number"),
-        ({"validate_every": 0}, "validate_every: expected a positive number"),
+        ({"log_every_n_steps": 0}, "log_every_n_steps: expected a positive number"),
+        ({"checkpoint_every_n_steps": -1}, "checkpoint_every_n_steps: expected a positive number"),
+        ({"validate_every_n_steps": 0}, "validate_every_n_steps: expected a positive number"),
         ({"text_dropout": 2}, "text_dropout: expected a number from 0 to 1"),
         ({"synonyms": {"block": []}}, "synonyms.block: expected alternatives"),
         ({"optimizer": {"wings": 1}}, "wings"),
@@ -325,7 +325,7 @@ def test_wrong_training_configs_are_refused_by_key(changes, message):
 
 
 def test_training_without_data_or_tokenizer_names_them(tmp_path):
-    with pytest.raises(aim.FormatError, match="folder: expected a folder with shard-"):
-        train({**TRAINING, "data": str(tmp_path / "nowhere")}, tmp_path / "out")
+    with pytest.raises(aim.FormatError, match="nowhere: expected a folder"):
+        train({**TRAINING, "dataset_path": str(tmp_path / "nowhere")}, tmp_path / "out")
     with pytest.raises(aim.FormatError, match="nowhere.model"):
-        train({**TRAINING, "tokenizer": str(tmp_path / "nowhere.model")}, tmp_path / "out")
+        train({**TRAINING, "dataset_path": "synthetic:?frames=5", "tokenizer": str(tmp_path / "nowhere.model")}, tmp_path / "out")

@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <action_images/data/clip_sampler.hpp>
+#include <action_images/data/clip.hpp>
 #include <action_images/vae/video_vae.hpp>
 #include <action_images/world/config.hpp>
 
