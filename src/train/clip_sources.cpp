@@ -18,4 +18,14 @@ LatentClip CachedClips::clip(std::int64_t index) {
   return cache_.clip(draw_index(cache_.size(), generator));
 }
 
+LatentClip EncodedClips::clip(std::int64_t index) {
+  const double before = loader_->wait_seconds();
+  const std::optional<Clip> next = loader_->next();
+  waited_ += loader_->wait_seconds() - before;
+  check(next.has_value(), "train::EncodedClips", "index", "one of the run's samples", index);
+  return encode_clip(*next, *config_, *vae_, options_);
+}
+
+double EncodedClips::waited() { return std::exchange(waited_, 0.0); }
+
 }  // namespace action_images

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/train/config.hpp>
 
+#include <filesystem>
+
 #include <action_images/tensor/json_fields.hpp>
+#include <action_images/world/model_folder.hpp>
 
 namespace action_images {
 namespace {
@@ -24,6 +27,15 @@ constexpr JsonNames<Parallel, 3> parallel_names{
     {{Parallel::ddp, "ddp"}, {Parallel::zero1, "zero1"}, {Parallel::zero2, "zero2"}}};
 constexpr JsonNames<OptimizerOptions::Kind, 2> optimizer_names{
     {{OptimizerOptions::Kind::adamw, "adamw"}, {OptimizerOptions::Kind::sgd, "sgd"}}};
+
+// The config of the model that training starts from, as far as it is known before its weights are read.
+WorldConfig world_config_of(const InitialModel& initial, const json& changes) {
+  const std::filesystem::path folder = initial.checkpoint;
+  if (folder.empty() || !is_model_folder(folder)) return world_config_from_json(changes);
+  json merged = json_from(load_model_folder(folder).config);
+  merged.merge_patch(changes);
+  return world_config_from_json(merged);
+}
 
 TaskMixture read_tasks(JsonFields& fields, const TaskMixture& otherwise) {
   const json* found = fields.find("tasks");
@@ -92,6 +104,15 @@ void read_schedule(JsonFields& fields, LearningRateOptions& options) {
   fields.read("final_scale", options.final_scale);
 }
 
+void read_augmentation(const json& object, Augmentation& options) {
+  JsonFields fields(object, where, "augmentation");
+  fields.read("brightness", options.brightness);
+  fields.read("contrast", options.contrast);
+  fields.read("saturation", options.saturation);
+  fields.read("crop", options.crop);
+  fields.refuse_others();
+}
+
 void read_data(JsonFields& fields, TrainDataOptions& options) {
   fields.read("dataset_path", options.path);
   fields.read("dataset_name", options.name);
@@ -99,6 +120,8 @@ void read_data(JsonFields& fields, TrainDataOptions& options) {
   fields.read("cache", options.cache);
   fields.read("cached_clips", options.cached_clips);
   fields.read("frame_interval", options.interval);
+  fields.read("views", options.views);
+  if (const json* found = fields.find("augmentation")) read_augmentation(*found, options.augmentation);
   fields.read("loader_threads", options.threads);
   fields.read("max_bad_share", options.max_bad_share);
 }
@@ -218,8 +241,9 @@ TrainConfig train_config_from_json(const json& object, std::int64_t processes) {
   if (const json* found = fields.find("vae_tiling")) config.vae_tiling = read_tiling(*found);
   if (const json* found = fields.find("model")) {
     config.model = *found;
-    if (config.initial.checkpoint.empty()) config.world = world_config_from_json(*found);
+    check<FormatError>(found->is_object(), where, "model", "an object", found->type_name());
   }
+  config.world = world_config_of(config.initial, config.model);
   if (const json* found = fields.find("vae_fit")) read_vae_fit(*found, config.vae_fit);
   if (const json* found = fields.find("objective")) read_objective(*found, config.objective);
   if (const json* found = fields.find("optimizer")) read_optimizer(*found, config.optimizer);

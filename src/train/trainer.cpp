@@ -20,7 +20,44 @@ constexpr const char* where = "train::Trainer";
 
 bool is_divisible(std::int64_t batch, std::int64_t parts) { return batch % parts == 0; }
 
+// The clip of an episode, counted through all sources; its window and views are drawn from the seed and the number.
+Clip clip_of_episode(const ClipSampler& sampler, std::int64_t index) {
+  std::int64_t place = index;
+  for (const MixtureSource& part : sampler.sources()) {
+    const std::int64_t size = part.source->size();
+    if (place < size) {
+      Clip clip = cut_clip(part.source->episode(place), sampler.options().window, sampler.options().seed + static_cast<std::uint64_t>(index));
+      clip.source = part.source->name();
+      return clip;
+    }
+    place -= size;
+  }
+  throw ValueError(expected_text(where, "index", text_of("below ", sampler.episodes()), text_of(index)));
+}
+
+std::shared_ptr<const ClipSampler> open_sampler(const TrainConfig& config, const std::string& name, const std::string& path) {
+  const TrainDataOptions& data = config.data;
+  const std::int64_t views = data.views >= 0 ? data.views : config.world.views > 0 ? config.world.views : 2;
+  ClipSamplerOptions options{.window = {.frames = config.world.frames,
+                                    .height = static_cast<int>(config.world.height),
+                                    .width = static_cast<int>(config.world.width),
+                                    .views = static_cast<int>(views),
+                                    .interval = static_cast<int>(data.interval),
+                                    .augmentation = data.augmentation},
+                         .seed = config.seed,
+                         .max_bad_share = data.max_bad_share};
+  auto sources = name.empty() ? open_mixture(path) : open_mixture(name, path);
+  return std::make_shared<ClipSampler>(std::move(sources), std::move(options));
+}
+
 }  // namespace
+
+TrainingData open_training_data(const TrainConfig& config) {
+  check<FormatError>(!config.data.path.empty() || !config.data.name.empty(), where, "dataset_path", "a data set", "none");
+  TrainingData data{open_sampler(config, config.data.name, config.data.path), nullptr};
+  if (!config.data.validation.empty()) data.validation = open_sampler(config, "", config.data.validation);
+  return data;
+}
 
 // What has gathered since the last log, of this process.
 struct Trainer::Sums {
@@ -47,8 +84,6 @@ Trainer::Trainer(TrainConfig config, fs::path output, TrainingData data, Listene
   const auto late = watchdog_.busy("starting", 24 * 3600.0);
   fs::create_directories(output_);
   model_ = std::make_unique<TrainingModel>(config_, output_, clip_list(*data_.training, config_.vae_fit.clips), group_);
-  open_clips();
-  batches_ = std::make_unique<BatchMaker>(config_, model_->config(), *clips_, model_->prompt_reader());
   replica_ = Replica::make(model_->trainable(), group_, config_.parallel, model_->exact());
   optimizer_ = std::make_unique<Optimizer>(replica_->parameters(), config_.optimizer);
   if (config_.ema > 0) {
@@ -58,18 +93,21 @@ Trainer::Trainer(TrainConfig config, fs::path output, TrainingData data, Listene
                                                    CheckpointStoreOptions{.keep_last = config_.checkpoint.keep_last,
                                                                           .keep_best = config_.checkpoint.keep_best});
   load_checkpoint();
+  open_clips();
+  batches_ = std::make_unique<BatchMaker>(config_, model_->config(), *clips_, model_->prompt_reader());
 }
 
 Trainer::~Trainer() = default;
 
 ClipList Trainer::clip_list(const ClipSampler& sampler, std::int64_t count) const {
-  const std::int64_t all = sampler.episodes();
-  const bool first_windows = config_.data.cached_clips < 0;
-  return {.count = first_windows ? std::min(count, all) : count,
-          .clip = [&sampler, first_windows](std::int64_t index) {
-            return first_windows ? sampler.first_clip(index) : sampler.clip(index);
-          },
-          .fingerprint = text_of(sampler.fingerprint(), first_windows ? " first windows" : " drawn")};
+  if (config_.data.cached_clips < 0) {
+    return {.count = std::min(count, sampler.episodes()),
+            .clip = [&sampler](std::int64_t index) { return clip_of_episode(sampler, index); },
+            .fingerprint = sampler.fingerprint() + " episodes"};
+  }
+  return {.count = count,
+          .clip = [&sampler](std::int64_t index) { return sampler.clip(index); },
+          .fingerprint = sampler.fingerprint() + " drawn"};
 }
 
 void Trainer::open_clips() {
@@ -88,13 +126,27 @@ void Trainer::open_clips() {
     LatentCache latents(clip_list(*data_.training, count), cache / "train", model_->config(), model_->vae(), options);
     clips_ = std::make_unique<CachedClips>(std::move(latents), config_.seed);
   } else {
-    clips_ = std::make_unique<EncodedClips>(nullptr, model_->config(), model_->vae());
+    clips_ = std::make_unique<EncodedClips>(loader(), model_->config(), model_->vae(), options.vae);
   }
   if (data_.validation) {
     const std::int64_t count = std::min(config_.validation_clips, data_.validation->episodes());
     validation_ = std::make_unique<LatentCache>(clip_list(*data_.validation, count), cache / "validation",
                                                 model_->config(), model_->vae(), options);
   }
+}
+
+// The clips of this process's samples in their order, from where the run is.
+std::unique_ptr<ClipLoader> Trainer::loader() const {
+  const auto index_of = [this, step = step_, place = std::int64_t{0}](std::int64_t) mutable {
+    const std::int64_t local = config_.phase_at(step).batch / group_.size();
+    const std::int64_t index = config_.first_sample(step) + group_.rank() * local + place;
+    if (++place == local) ++step, place = 0;
+    return index;
+  };
+  std::int64_t count = 0;
+  for (std::int64_t step = step_; step < config_.total_steps(); ++step) count += config_.phase_at(step).batch / group_.size();
+  return std::make_unique<ClipLoader>(data_.training, index_of,
+                                      LoaderOptions{.threads = static_cast<int>(config_.data.threads), .count = count});
 }
 
 bool Trainer::run() {

@@ -53,8 +53,7 @@ TrainingModel::TrainingModel(const TrainConfig& config, const fs::path& output, 
     : config_(config.world), how_(config.trainable) {
   if (config.initial.checkpoint.empty()) {
     start_at_random(config, output, clips, group);
-  } else if (fs::is_regular_file(fs::path(config.initial.checkpoint) / "config.json") &&
-             fs::is_regular_file(fs::path(config.initial.checkpoint) / "tokenizer.model")) {
+  } else if (is_model_folder(config.initial.checkpoint)) {
     start_from_folder(config);
   } else {
     start_from_published(config, output);
@@ -87,9 +86,6 @@ void TrainingModel::start_at_random(const TrainConfig& config, const fs::path& o
 
 void TrainingModel::start_from_folder(const TrainConfig& config) {
   ModelFolder model = load_model_folder(config.initial.checkpoint);
-  nlohmann::json changed = json_from(model.config);
-  changed.merge_patch(config.model);
-  config_ = world_config_from_json(changed);
   tokenizer_file_ = model.tokenizer;
   tokenizer_ = tokenizer_of(tokenizer_file_, config_);
   TensorMap vae = without_prefix(model.tensors, "vae.");

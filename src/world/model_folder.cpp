@@ -22,6 +22,10 @@ nlohmann::json read_config(const fs::path& folder) {
 
 }  // namespace
 
+bool is_model_folder(const fs::path& folder) {
+  return fs::is_regular_file(folder / "config.json") && fs::is_regular_file(folder / "tokenizer.model");
+}
+
 ModelFolder load_model_folder(const fs::path& folder) {
   ModelFolder model;
   model.config = world_config_from_json(read_config(folder));

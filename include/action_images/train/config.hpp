@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <action_images/data/clip.hpp>
 #include <action_images/train/objective.hpp>
 #include <action_images/train/optimizer.hpp>
 #include <action_images/train/schedule.hpp>
@@ -55,7 +56,9 @@ struct TrainDataOptions {
   /// is drawn.
   std::int64_t cached_clips = 0;
   std::int64_t interval = 0;  ///< frames of the episode from one frame of the clip to the next; 0: the data set's own
+  std::int64_t views = -1;    ///< of a clip, drawn; 0: all of the episode, in their order; -1: those of the model, or 2
   std::int64_t threads = 2;   ///< that decode
+  Augmentation augmentation{};
   double max_bad_share = 0.01;  ///< of damaged episodes, before the run stops
 };
 

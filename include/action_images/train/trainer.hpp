@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include <action_images/data/clip_loader.hpp>
 #include <action_images/data/clip_sampler.hpp>
 #include <action_images/dist/process_group.hpp>
 #include <action_images/dist/watchdog.hpp>
@@ -57,6 +58,7 @@ class Trainer {
 
   ClipList clip_list(const ClipSampler& sampler, std::int64_t count) const;
   void open_clips();
+  std::unique_ptr<ClipLoader> loader() const;
   void step();
   void optimize();
   double flops_of_sample(std::int64_t tokens) const;

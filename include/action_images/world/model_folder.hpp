@@ -16,6 +16,9 @@ struct ModelFolder {
   std::filesystem::path tokenizer;
 };
 
+/// Whether a folder has a model's config.json and tokenizer.model.
+bool is_model_folder(const std::filesystem::path& folder);
+
 /// @throws FormatError naming the file that is missing or damaged.
 ModelFolder load_model_folder(const std::filesystem::path& folder);
 
