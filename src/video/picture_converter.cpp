@@ -47,29 +47,38 @@ PlaneResampler::PlaneResampler(AxisFilter rows, AxisFilter columns)
       end_(columns_.end()),
       copies_(columns_.taps == 1 && end_ - begin_ == width_),
       margin_(columns_.doubling_begin ? begin_ - *columns_.doubling_begin : 0),
-      line_(static_cast<std::size_t>(std::max(end_ - begin_ + margin_, width_ / 2 + 4))),
+      line_stride_(padded_width(std::max(end_ - begin_ + margin_, width_ / 2 + 4))),
+      lines_(static_cast<std::size_t>(line_stride_ * lanes)),
+      turned_(lines_.size()),
       kernels_(row_kernels()) {
   for (std::int32_t& first : columns_.first) first -= begin_;
 }
 
-void PlaneResampler::row(const std::uint8_t* plane, std::ptrdiff_t stride, int y, float* out) {
-  const auto target = static_cast<std::size_t>(y);
-  const std::uint8_t* source = plane + rows_.first[target] * stride + begin_;
-  const float* weights = rows_.weights.data() + target * static_cast<std::size_t>(rows_.taps);
-  float* line = copies_ ? out : line_.data() + margin_;
-  kernels_.vertical(source, stride, weights, rows_.taps, line, end_ - begin_);
-  if (copies_) return;
-  if (columns_.doubling_begin) return double_line(out);
-  kernels_.horizontal(line, columns_.first.data(), columns_.weights.data(), columns_.taps, out, width_);
+void PlaneResampler::vertical(const std::uint8_t* plane, std::ptrdiff_t stride, int y, float* out) const {
+  const std::size_t row = std::min(static_cast<std::size_t>(y), rows_.first.size() - 1);
+  const std::uint8_t* source = plane + rows_.first[row] * stride + begin_;
+  const float* weights = rows_.weights.data() + row * static_cast<std::size_t>(rows_.taps);
+  kernels_.vertical(source, stride, weights, rows_.taps, out, end_ - begin_);
+}
+
+void PlaneResampler::rows(const std::uint8_t* plane, std::ptrdiff_t stride, int y, float* out) {
+  const std::ptrdiff_t out_stride = padded_width(width_);
+  for (int r = 0; r < lanes; ++r) {
+    float* line = copies_ ? out + r * out_stride : lines_.data() + r * line_stride_ + margin_;
+    vertical(plane, stride, y + r, line);
+    if (columns_.doubling_begin) double_line(line - margin_, out + r * out_stride);
+  }
+  if (copies_ || columns_.doubling_begin) return;
+  kernels_.transpose(lines_.data(), line_stride_, turned_.data(), static_cast<int>(line_stride_));
+  kernels_.horizontal(turned_.data(), columns_, out, out_stride);
 }
 
 /// Beyond the edges, the edge's sample.
-void PlaneResampler::double_line(float* out) {
-  const auto line = line_.begin();
+void PlaneResampler::double_line(float* line, float* out) const {
   const int used = margin_ + end_ - begin_;
   std::fill(line, line + margin_, line[margin_]);
-  std::fill(line + used, line_.end(), line[used - 1]);
-  kernels_.doubling(line_.data(), columns_.doubling_weights.data(), out, width_ / 2);
+  std::fill(line + used, line + line_stride_, line[used - 1]);
+  kernels_.doubling(line, columns_.doubling_weights.data(), out, width_ / 2);
 }
 
 void PictureConverter::prepare(const AVFrame& frame) {
@@ -82,7 +91,7 @@ void PictureConverter::prepare(const AVFrame& frame) {
                     subsampled_filter(crop.columns, AV_CEIL_RSHIFT(frame.width, format.log2_chroma_w)));
     matrix_ = colour_matrix(frame, source.full_range);
   }
-  rows_.resize(3 * static_cast<std::size_t>(width_));
+  rows_.resize(3 * static_cast<std::size_t>(lanes * PlaneResampler::padded_width(width_)));
   prepared_for_ = {frame.format, frame.color_range, frame.colorspace};
 }
 
@@ -98,12 +107,15 @@ void PictureConverter::convert(const AVFrame& frame, std::uint8_t* rgb) {
 }
 
 void PictureConverter::convert_planes(const AVFrame& frame, std::uint8_t* rgb) {
-  float *y = rows_.data(), *u = y + width_, *v = u + width_;
-  for (int row = 0; row < height_; ++row, rgb += 3 * width_) {
-    luma_->row(frame.data[0], frame.linesize[0], row, y);
-    chroma_->row(frame.data[1], frame.linesize[1], row, u);
-    chroma_->row(frame.data[2], frame.linesize[2], row, v);
-    row_kernels().yuv_to_rgb({y, u, v}, matrix_, rgb, width_);
+  const std::ptrdiff_t stride = PlaneResampler::padded_width(width_);
+  float *y = rows_.data(), *u = y + lanes * stride, *v = u + lanes * stride;
+  for (int row = 0; row < height_; row += lanes) {
+    luma_->rows(frame.data[0], frame.linesize[0], row, y);
+    chroma_->rows(frame.data[1], frame.linesize[1], row, u);
+    chroma_->rows(frame.data[2], frame.linesize[2], row, v);
+    for (int r = 0; r < std::min(lanes, height_ - row); ++r, rgb += 3 * width_) {
+      row_kernels().yuv_to_rgb({y + r * stride, u + r * stride, v + r * stride}, matrix_, rgb, width_);
+    }
   }
 }
 
@@ -113,10 +125,15 @@ void PictureConverter::convert_rgb(const AVFrame& frame, std::uint8_t* rgb) {
   reader_.convert(frame, full_.data());
   std::uint8_t* planes = full_.data() + 3 * pixels;
   for (std::size_t i = 0; i < 3 * pixels; ++i) planes[i % 3 * pixels + i / 3] = full_[i];
-  float* out = rows_.data();
-  for (int row = 0; row < height_; ++row, rgb += 3 * width_) {
-    for (std::size_t c = 0; c < 3; ++c) luma_->row(planes + c * pixels, frame.width, row, out + c * std::size_t(width_));
-    row_kernels().pack_rgb({out, out + width_, out + 2 * width_}, rgb, width_);
+  const std::ptrdiff_t stride = PlaneResampler::padded_width(width_);
+  float *red = rows_.data(), *green = red + lanes * stride, *blue = green + lanes * stride;
+  for (int row = 0; row < height_; row += lanes) {
+    luma_->rows(planes, frame.width, row, red);
+    luma_->rows(planes + pixels, frame.width, row, green);
+    luma_->rows(planes + 2 * pixels, frame.width, row, blue);
+    for (int r = 0; r < std::min(lanes, height_ - row); ++r, rgb += 3 * width_) {
+      row_kernels().pack_rgb({red + r * stride, green + r * stride, blue + r * stride}, rgb, width_);
+    }
   }
 }
 

@@ -12,26 +12,33 @@
 
 namespace action_images::ffmpeg {
 
-/// Crops and resizes one plane of samples, row by row.
+/// Crops and resizes one plane of samples, `lanes` rows at a time.
 class PlaneResampler {
  public:
   PlaneResampler(AxisFilter rows, AxisFilter columns);
 
-  /// Row `y` of the result.
-  /// @param plane  first sample of the source.   @param out  receives as many samples as the result is wide.
-  void row(const std::uint8_t* plane, std::ptrdiff_t stride, int y, float* out);
+  /// Rows y .. y + lanes - 1 of the result (those past the last repeat it).
+  /// @param plane  first sample of the source.
+  /// @param out    receives `lanes` rows of padded_width(width) samples.
+  void rows(const std::uint8_t* plane, std::ptrdiff_t stride, int y, float* out);
+
+  /// Samples between rows of results that are `width` wide.
+  static std::ptrdiff_t padded_width(int width) { return (width + lanes - 1) / lanes * lanes; }
 
  private:
-  void double_line(float* out);
+  void vertical(const std::uint8_t* plane, std::ptrdiff_t stride, int y, float* out) const;
+  void double_line(float* line, float* out) const;
 
   AxisFilter rows_;
   AxisFilter columns_;
-  int width_;                ///< of the result
-  int begin_;                ///< source columns that are used
+  int width_;                   ///< of the result
+  int begin_;                   ///< source columns that are used
   int end_;
-  bool copies_;              ///< columns stay as they are
-  int margin_;               ///< samples of line_ before column begin_
-  std::vector<float> line_;  ///< one row of the used columns
+  bool copies_;                 ///< columns stay as they are
+  int margin_;                  ///< samples of lines_ before column begin_
+  std::ptrdiff_t line_stride_;
+  std::vector<float> lines_;    ///< rows of the used columns
+  std::vector<float> turned_;   ///< the same, transposed
   const RowKernels& kernels_;
 };
 
@@ -60,7 +67,7 @@ class PictureConverter {
   std::optional<PlaneResampler> chroma_;
   RgbReader reader_;
   std::vector<std::uint8_t> full_;  ///< RGB of the frame's own size, packed and then as three planes
-  std::vector<float> rows_;         ///< three rows of the result
+  std::vector<float> rows_;         ///< of the result: `lanes` rows of three planes
 };
 
 }  // namespace action_images::ffmpeg

@@ -36,13 +36,52 @@ ACTION_IMAGES_INLINE void vertical_loop(const std::uint8_t* rows, std::ptrdiff_t
   }
 }
 
-ACTION_IMAGES_INLINE void horizontal_loop(const float* row, const std::int32_t* first, const float* weights, int taps,
-                                          float* __restrict out, int width) {
-  for (int x = 0; x < width; ++x) {
-    const float* samples = row + first[x];
-    float sum = 0.0F;
-    for (int k = 0; k < taps; ++k) sum += weights[x * taps + k] * samples[k];
-    out[x] = sum;
+/// One sample of every row.
+typedef float Lanes __attribute__((vector_size(lanes * sizeof(float)), aligned(sizeof(float))));
+
+/// Rows become columns: by pairs, by fours, by eights.
+ACTION_IMAGES_INLINE void transpose_square(Lanes (&rows)[lanes]) {
+  Lanes pairs[lanes], fours[lanes];
+  for (int i = 0; i < lanes; i += 2) {
+    pairs[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pairs[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < lanes; i += 4) {
+    for (int j = 0; j < 2; ++j) {
+      fours[i + 2 * j] = __builtin_shufflevector(pairs[i + j], pairs[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      fours[i + 2 * j + 1] = __builtin_shufflevector(pairs[i + j], pairs[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    rows[i] = __builtin_shufflevector(fours[i], fours[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    rows[i + 4] = __builtin_shufflevector(fours[i], fours[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+
+ACTION_IMAGES_INLINE void transpose_loop(const float* rows, std::ptrdiff_t stride, float* columns, int count) {
+  for (int x = 0; x < count; x += lanes) {
+    Lanes square[lanes];
+    for (int r = 0; r < lanes; ++r) square[r] = *reinterpret_cast<const Lanes*>(rows + r * stride + x);
+    transpose_square(square);
+    for (int i = 0; i < lanes; ++i) *reinterpret_cast<Lanes*>(columns + (x + i) * lanes) = square[i];
+  }
+}
+
+ACTION_IMAGES_INLINE void horizontal_loop(const float* columns, const AxisFilter& filter, float* out,
+                                          std::ptrdiff_t stride) {
+  const int width = static_cast<int>(filter.first.size()), taps = filter.taps;
+  for (int begin = 0; begin < width; begin += lanes) {
+    Lanes square[lanes];
+    for (int i = 0; i < lanes; ++i) {
+      const int x = std::min(begin + i, width - 1);
+      const float* weights = filter.weights.data() + std::ptrdiff_t(x) * taps;
+      const float* samples = columns + std::ptrdiff_t(filter.first[std::size_t(x)]) * lanes;
+      Lanes sum = {};
+      for (int k = 0; k < taps; ++k) sum += weights[k] * *reinterpret_cast<const Lanes*>(samples + k * lanes);
+      square[i] = sum;
+    }
+    transpose_square(square);
+    for (int r = 0; r < lanes; ++r) *reinterpret_cast<Lanes*>(out + r * stride + begin) = square[r];
   }
 }
 
@@ -55,7 +94,8 @@ ACTION_IMAGES_INLINE void doubling_loop(const float* row, const float* weights, 
 }
 
 ACTION_IMAGES_INLINE std::uint8_t to_byte(float value) {
-  return static_cast<std::uint8_t>(static_cast<int>(std::min(std::max(value, 0.0F), 255.0F) + 0.5F));
+  const int rounded = static_cast<int>(value + 0.5F);  // towards 0: what is negative becomes 0 below
+  return static_cast<std::uint8_t>(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
 }
 
 ACTION_IMAGES_INLINE void interleave(const std::uint8_t (*bytes)[block], std::uint8_t* __restrict rgb, int count) {
@@ -96,9 +136,12 @@ ACTION_IMAGES_INLINE void pack_rgb_loop(const Rows& rows, std::uint8_t* __restri
                                     float* out, int width) {                                                        \
       vertical_loop(rows, stride, weights, taps, out, width);                                                       \
     }                                                                                                               \
-    attributes static void horizontal(const float* row, const std::int32_t* first, const float* weights, int taps,  \
-                                      float* out, int width) {                                                      \
-      horizontal_loop(row, first, weights, taps, out, width);                                                       \
+    attributes static void transpose(const float* rows, std::ptrdiff_t stride, float* columns, int count) {          \
+      transpose_loop(rows, stride, columns, count);                                                                 \
+    }                                                                                                               \
+    attributes static void horizontal(const float* columns, const AxisFilter& filter, float* out,                   \
+                                      std::ptrdiff_t stride) {                                                      \
+      horizontal_loop(columns, filter, out, stride);                                                                \
     }                                                                                                               \
     attributes static void doubling(const float* row, const float* weights, float* out, int pairs) {                \
       doubling_loop(row, weights, out, pairs);                                                                      \
@@ -109,7 +152,7 @@ ACTION_IMAGES_INLINE void pack_rgb_loop(const Rows& rows, std::uint8_t* __restri
     attributes static void pack_rgb(const Rows& rows, std::uint8_t* rgb, int width) {                               \
       pack_rgb_loop(rows, rgb, width);                                                                              \
     }                                                                                                               \
-    static constexpr RowKernels kernels{vertical, horizontal, doubling, yuv_to_rgb, pack_rgb};                      \
+    static constexpr RowKernels kernels{vertical, transpose, horizontal, doubling, yuv_to_rgb, pack_rgb};                      \
   };
 
 ACTION_IMAGES_KERNELS(Plain, )

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "axis_filter.hpp"
+
 namespace action_images::ffmpeg {
 
 /// RGB = offset + luma * y + (red_v v, green_u u + green_v v, blue_u u), rounded and clipped to 0..255.
@@ -25,13 +27,19 @@ struct Rows {
   const float* third;
 };
 
-/// The inner loops of resampling, over one row of float samples. Products and sums are rounded one by one, so that every
+/// Rows that are resampled together.
+inline constexpr int lanes = 8;
+
+/// The inner loops of resampling, over rows of float samples. Products and sums are rounded one by one, so that every
 /// processor gives the same bits.
 struct RowKernels {
   /// out[x] = sum over k of weights[k] * rows[k * stride + x], x < width.
   void (*vertical)(const std::uint8_t* rows, std::ptrdiff_t stride, const float* weights, int taps, float* out, int width);
-  /// out[x] = sum over k of weights[x * taps + k] * row[first[x] + k], x < width.
-  void (*horizontal)(const float* row, const std::int32_t* first, const float* weights, int taps, float* out, int width);
+  /// Turns `lanes` rows of `count` samples (a multiple of lanes) into columns of `lanes` samples.
+  void (*transpose)(const float* rows, std::ptrdiff_t stride, float* columns, int count);
+  /// out[r][x] = sum over k of weights[x * taps + k] * columns[first[x] + k][r] for `lanes` rows, x < width; writes up to
+  /// the next multiple of `lanes`.
+  void (*horizontal)(const float* columns, const AxisFilter& filter, float* out, std::ptrdiff_t stride);
   /// out[2 x] = sum of weights[k] * row[x + k], out[2 x + 1] = sum of weights[3 - k] * row[x + 1 + k], k < 4, x < pairs.
   void (*doubling)(const float* row, const float* weights, float* out, int pairs);
   /// Packed RGB of `width` pixels.
