@@ -43,7 +43,7 @@ def test_equal_seeds_give_equal_scenes_and_domains_differ(command_line, tmp_path
 
 def test_eval_prints_a_table_and_writes_all_figures(command_line, tiny_model, tmp_path):
     out = tmp_path / "figures" / "out.json"
-    counts = ["--episodes", 3, "--a2v-episodes", 2, "--seed", 7]
+    counts = ["--episodes", 3, "--a2v-episodes", 2, "--v2a-episodes", 1, "--seed", 7]
     result = command_line("eval", "--model", tiny_model, "--scene", "tabletop", *counts, "--json", out)
     assert result.code == 0, result.err
     assert "plan 3/3" in result.err and "simulation 2/2" in result.err
@@ -57,7 +57,7 @@ def test_eval_prints_a_table_and_writes_all_figures(command_line, tiny_model, tm
 def test_eval_gives_the_same_figures_again(command_line, tiny_model, tmp_path):
     figures = []
     for name in ("a.json", "b.json"):
-        options = ["--episodes", 2, "--a2v-episodes", 0, "--json", tmp_path / name, "--quiet", "--threads", 1]
+        options = ["--episodes", 2, "--a2v-episodes", 0, "--v2a-episodes", 0, "--json", tmp_path / name, "--quiet", "--threads", 1]
         result = command_line("eval", "--model", tiny_model, *options)
         assert (result.code, result.out, result.err) == (0, "", "")
         figures.append({**json.loads((tmp_path / name).read_text()), "seconds_per_prediction": None})
@@ -91,3 +91,16 @@ def test_wrong_counts_and_shapes_are_refused():
         sim.evaluate_videos(still, 0)
     with pytest.raises(ValueError, match="video: expected"):
         sim.evaluate_videos(lambda *given: still(*given)[:, :2], 1, **QUICK)
+
+
+def test_labels_are_measured_with_the_instruction_and_without():
+    def expert_with_text(video, instruction, intrinsics, world_from_camera, seed):
+        with sim.TabletopScene(16, 16, 2) as tabletop:
+            truth = tabletop.render_episode(sim.sample_scene("eval", seed), frames=video.shape[1]).actions
+        return truth if instruction else np.full_like(truth, np.nan)
+
+    figures = sim.evaluate_labels(expert_with_text, 2, **QUICK)
+    assert figures["v2a_within_25mm"]["rate"] == 1.0 and figures["v2a_path_error_mm"] == pytest.approx(0.0, abs=1e-9)
+    assert figures["v2a_without_text_within_25mm"]["rate"] == 0.0 and figures["v2a_episodes"] == 2
+    with pytest.raises(ValueError, match="expected at least 1 and 0"):
+        sim.evaluate_labels(expert_with_text, 0)

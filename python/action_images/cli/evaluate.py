@@ -23,6 +23,8 @@ def configure(parser: Parser) -> None:
     add("--episodes", type=whole_number(1, 999_999), default=200, metavar="N", help="scenes; default: %(default)s")
     add("--a2v-episodes", type=whole_number(0, 999_999), default=50, metavar="N",
         help="scenes whose true motion is simulated too; default: %(default)s")  # fmt: skip
+    add("--v2a-episodes", type=whole_number(0, 999_999), default=50, metavar="N",
+        help="scenes whose video is labelled too; default: %(default)s")  # fmt: skip
     add("--seed", type=whole_number(0, 4000), default=7, metavar="N", help="which scenes; default: %(default)s")
     add("--json", type=Path, metavar="FILE", help="for all figures")
     add_model_options(parser)
@@ -45,7 +47,7 @@ def run(arguments: Namespace) -> None:
 def measured(model, arguments: Namespace) -> dict:
     """All figures, ready for JSON."""
     from ..progress import progress_bar
-    from ..simulation import evaluate, evaluate_videos
+    from ..simulation import evaluate, evaluate_labels, evaluate_videos
 
     policy = Policy(model, arguments)
     size = {name: model.config[name] for name in ("height", "width", "frames")}
@@ -59,6 +61,9 @@ def measured(model, arguments: Namespace) -> dict:
     if arguments.a2v_episodes:
         with progress_bar(not arguments.quiet, arguments.a2v_episodes, label="simulation") as policy.advance:
             result.update(evaluate_videos(policy.simulate, arguments.a2v_episodes, **common))
+    if arguments.v2a_episodes:
+        with progress_bar(not arguments.quiet, 2 * arguments.v2a_episodes, label="label") as policy.advance:
+            result.update(evaluate_labels(policy.label, arguments.v2a_episodes, **common))
     return result
 
 
@@ -81,8 +86,12 @@ class Policy:
             images, instruction, intrinsics, world_from_camera, seed, task="a2v", actions=actions
         ).video
 
+    def label(self, video, instruction, intrinsics, world_from_camera, seed) -> np.ndarray:
+        views = [np.ascontiguousarray(frames) for frames in video]
+        return self._generate(views, instruction, intrinsics, world_from_camera, seed, task="v2a").actions
+
     def _generate(self, images, instruction, intrinsics, world_from_camera, seed, **options):
-        height, width, _ = images[0].shape
+        height, width, _ = images[0].shape[-3:]
         rig = Rig(
             [
                 Camera(intrinsics=matrix, world_from_camera=pose, width=width, height=height)
@@ -118,6 +127,9 @@ def table(result: dict) -> str:
         rows.append(
             ("video of given actions, PSNR", _interval(result["a2v_psnr_db"], " dB"), f"first frame repeated: {still}")
         )
+    if "v2a_episodes" in result:
+        rows.append(("labels of a video end within 25 mm", _rate(result["v2a_within_25mm"]),
+                     f"without instruction: {_rate(result['v2a_without_text_within_25mm'])}"))  # fmt: skip
     rows.append(("time of one prediction, median", _value(result["seconds_per_prediction"]["median"], " s", 2), ""))
     title = "{model} on {scene}, {episodes} scenes of domain {domain}, seed {seed}; 95 % intervals".format_map(result)
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]

@@ -85,7 +85,7 @@ def run(arguments: Namespace) -> int | None:
 def configuration(arguments: Namespace) -> dict[str, Any]:
     """The training configuration with the command line's changes."""
     from ..training.config import assign, read_config
-    from ..training.run import with_tokenizer
+    from ..training.run import with_packaged_files
 
     config = read_config(arguments.config)
     for key, given in (("dataset_path", arguments.data), ("validation_path", arguments.validation)):
@@ -96,7 +96,7 @@ def configuration(arguments: Namespace) -> dict[str, Any]:
             assign(config, f"{name}={text}")
     for assignment in arguments.set:
         assign(config, assignment)
-    return with_tokenizer(config)
+    return with_packaged_files(config)
 
 
 def output_folder(arguments: Namespace, config: dict[str, Any]) -> Path:

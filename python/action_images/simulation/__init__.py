@@ -6,6 +6,7 @@ Needs the extra ``action-images[simulation]`` (MuJoCo) to render; never imports 
 
 from .dataset import write_dataset
 from .evaluation import evaluate
+from .label_evaluation import evaluate_labels
 from .scene import Block, CameraPose, Scene, sample_scene, scene_domain
 from .scene_files import write_scene
 from .tabletop import Episode, TabletopScene
@@ -18,6 +19,7 @@ __all__ = [
     "Scene",
     "TabletopScene",
     "evaluate",
+    "evaluate_labels",
     "evaluate_videos",
     "sample_scene",
     "scene_domain",

@@ -40,8 +40,12 @@ def start(config: Mapping[str, Any], output: Path, *, quiet: bool = False, log_t
         return train(config, output, hear, group=group)
 
 
-def with_tokenizer(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration with the packaged tokenizer, where it starts at random and names none."""
+def with_packaged_files(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with paths of the package: of its tokenizer, where it starts at random and names none, and of the
+    embedded model, where it starts from that."""
+    embedded = PACKAGE / "models" / "embedded"
     if not config.get("init_ckpt_path"):
-        config.setdefault("tokenizer", str(PACKAGE / "models" / "embedded" / "tokenizer.model"))
+        config.setdefault("tokenizer", str(embedded / "tokenizer.model"))
+    elif config["init_ckpt_path"] == "embedded":
+        config["init_ckpt_path"] = str(embedded)
     return config
