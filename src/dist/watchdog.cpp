@@ -184,6 +184,7 @@ void Watchdog::Impl::judge() {
 
 void Watchdog::Impl::await_verdict(const std::string& reason) {
   std::unique_lock lock(mutex);
+  if (!failure.empty()) return;  // waited already
   failure = reason;
   // The judging thread ends the process when it knows; without a verdict the error goes its way.
   changed.wait_for(lock, milliseconds(std::min(options.silent_seconds, 3 * options.interval) + 4 * options.interval),
