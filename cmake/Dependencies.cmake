@@ -35,6 +35,7 @@ set(ACTION_IMAGES_WITH_TORCH OFF)
 if(ACTION_IMAGES_MODEL)
   include(Torch)
 endif()
+include(Distributed)
 
 message(STATUS "action_images ${PROJECT_VERSION}: model ${ACTION_IMAGES_WITH_TORCH}, video ${ACTION_IMAGES_WITH_FFMPEG}, "
-               "tokenizer ${ACTION_IMAGES_WITH_SENTENCEPIECE}, python ${ACTION_IMAGES_PYTHON}")
+               "tokenizer ${ACTION_IMAGES_WITH_SENTENCEPIECE}, gloo ${ACTION_IMAGES_WITH_GLOO}, nccl ${ACTION_IMAGES_WITH_NCCL}, python ${ACTION_IMAGES_PYTHON}")

@@ -40,5 +40,11 @@ if(NOT TARGET action_images::torch)
     # The wheel's CUDA libraries are reached through torch's own rpath, not at our link time.
     INTERFACE_LINK_OPTIONS "-Wl,--allow-shlib-undefined")
 endif()
+# What a CUDA torch has besides; c10d's NCCL needs it at link time.
+if(NOT TARGET action_images::torch_cuda AND EXISTS ${TORCH_ROOT}/lib/libtorch_cuda.so)
+  add_library(action_images::torch_cuda INTERFACE IMPORTED GLOBAL)
+  set_target_properties(action_images::torch_cuda PROPERTIES
+    INTERFACE_LINK_LIBRARIES "${TORCH_ROOT}/lib/libtorch_cuda.so;${TORCH_ROOT}/lib/libc10_cuda.so")
+endif()
 set(ACTION_IMAGES_WITH_TORCH ON)
 message(STATUS "torch ${_torch_version} at ${TORCH_ROOT}")

@@ -25,7 +25,8 @@ ARROWS = {
     "sample": ["tensor"],
     "world": ["codec_io", "video", "wan", "vae", "text", "vggt", "sample"],
     "data": ["codec", "video", "tensor"],
-    "train": ["world", "data"],
+    "dist": ["nn"],
+    "train": ["world", "data", "dist"],
 }
 WITHOUT_TORCH = {"core", "codec", "codec_io", "video"}
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")

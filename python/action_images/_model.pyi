@@ -466,6 +466,41 @@ class FlowMatchSchedule:
     @overload
     def add_noise(self, latents: Tensor, noise: Tensor, indices: Tensor) -> Tensor: ...
 
+class DistributedError(RuntimeError):
+    """Another process of the job has ended, hangs, or cannot be reached."""
+
+class ProcessGroup:
+    """The processes of one job. Every one calls the same collectives in the same order, with contiguous tensors."""
+
+    @staticmethod
+    def alone() -> ProcessGroup:
+        """This process alone: every collective is the identity."""
+    @staticmethod
+    def from_environment(backend: str = "auto", timeout: float = 600.0) -> ProcessGroup:
+        """The group that torchrun's variables describe; this process alone without them.
+
+        backend: "gloo", "nccl" or "auto". timeout: of the start and of every collective [s].
+        Raises ValueError naming a variable that is missing or wrong, DistributedError if the others do not come.
+        """
+    @staticmethod
+    def adopt(name: str) -> ProcessGroup:
+        """The group that torch.distributed made as `group.WORLD.group_name`. Raises ValueError if there is none."""
+    @property
+    def rank(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def backend(self) -> str:
+        """One of "alone", "gloo", "nccl" and "cpu:gloo,cuda:nccl"."""
+    def all_reduce(self, tensor: Tensor, op: str = "sum") -> None:
+        """Replaces the tensor by its sum, mean, min or max over the processes."""
+    def broadcast(self, tensor: Tensor, root: int = 0) -> None:
+        """Replaces the tensor by that of rank `root`."""
+    def barrier(self) -> None:
+        """Returns when every process has called it."""
+    def gather(self, text: str) -> list[str]:
+        """Every rank's text, by rank, in every process."""
+
 class StepCache:
     """A denoiser that calls another one in some steps only; not exact. Wrap the guided denoiser."""
 
