@@ -541,6 +541,40 @@ class Tokenizer:
     @property
     def vocab(self) -> int: ...
 
+class VideoReader:
+    """Frames of a video by number or time: only the packets they need are decoded, only they are converted.
+
+    threads: of the decoder in each call, 0 for one a core. index_folder: keeps the list of the file's packets, which
+    opening makes without decoding, for later processes; without it, it is kept in memory. May be used from several threads.
+    Raises FormatError naming the file if it is missing, not a video, damaged, cut short or without a frame.
+    """
+
+    def __init__(self, path: _Path, *, threads: int = 1, index_folder: Union[_Path, None] = None) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def fps(self) -> float:
+        """Frames per second; 0 if the file does not say."""
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """When each frame is shown [s], (T,); empty if the file does not say."""
+    def frames_at(self, seconds: ArrayLike, tolerance: float) -> NDArray[np.int64]:
+        """The frame nearest to each time [s]. Raises ValueError if one is further away than the tolerance [s]."""
+    def read(self, frames: ArrayLike, size: Union[tuple[int, int], None] = None) -> NDArray[np.uint8]:
+        """Frames by number, any order, as (T, H, W, 3) uint8 RGB.
+
+        size: (height, width); the pictures are centre-cropped to its aspect ratio and resized as
+        Camera.center_crop_resize does with their cameras. Raises ValueError if a number is out of range, FormatError
+        naming the file and the frame if it is damaged.
+        """
+
 class FlowMatchSchedule:
     """Flow-matching schedule with Euler steps: x_sigma = (1 - sigma) x_0 + sigma noise, sigma falling from 1."""
 
