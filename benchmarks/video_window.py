@@ -85,7 +85,7 @@ def release(path, frames, size):
 
 def measure(calls, path, interval, arguments):
     """Seconds of every call, of alternating samples on the same windows."""
-    clock = {"wall": time.perf_counter, "cpu": time.process_time}[arguments.clock]
+    clock = {"wall": time.perf_counter, "cpu": lambda: sum(os.times()[:4])}[arguments.clock]
     seconds = {name: [] for name in calls}
     generator = random.Random(0)
     for sample in range(arguments.repeats + 1):

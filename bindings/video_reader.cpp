@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames of a video by number or time: VideoReader.
-#include "video.hpp"
-
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <array>
 #include <chrono>
-#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,10 +15,12 @@
 #include <action_images/core/interrupted.hpp>
 #include <action_images/video/video_reader.hpp>
 
+namespace py = pybind11;
 using namespace action_images;
 
 namespace {
 
+using PixelArray = py::array_t<std::uint8_t, py::array::c_style>;
 using Numbers = py::array_t<std::int64_t, py::array::c_style>;
 using Seconds = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
@@ -34,7 +35,7 @@ Numbers numbers_of(const py::object& frames, std::string_view where) {
   return Numbers(array.attr("astype")("int64"));
 }
 
-/// Ctrl-C, looked for a few times a second: asking takes Python's lock. What it raises is kept for the calling thread.
+/// Ctrl-C, looked for a few times a second, as asking takes Python's lock.
 class Signals {
  public:
   bool go_on() {
@@ -42,31 +43,30 @@ class Signals {
     if (now - last_ < std::chrono::milliseconds(100)) return true;
     last_ = now;
     const py::gil_scoped_acquire with_python;
-    raised_ = PyErr_CheckSignals() != 0;
-    return !raised_;
+    return PyErr_CheckSignals() == 0;
   }
-  bool raised() const { return raised_; }
 
  private:
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-  bool raised_ = false;
 };
 
-PixelArray read_frames(const VideoReader& reader, const py::object& frames, const std::optional<std::array<int, 2>>& size) {
-  const Numbers numbers = numbers_of(frames, "video::VideoReader::read");
+PixelArray read_frames(const VideoReader& reader, const py::object& frames,
+                       const std::optional<std::array<int, 2>>& size) {
+  constexpr auto where = "video::VideoReader::read";
+  const Numbers numbers = numbers_of(frames, where);
   const std::span<const std::int64_t> wanted(numbers.data(), static_cast<std::size_t>(numbers.size()));
-  if (size) check(std::min((*size)[0], (*size)[1]) >= 1, "video::VideoReader::read", "size", "(height, width) from 1 on",
-                  text_of('(', (*size)[0], ", ", (*size)[1], ')'));
-  const PictureSize target = size ? PictureSize{(*size)[0], (*size)[1]} : PictureSize{};
-  VideoFrames video;
+  const PictureSize target = size ? PictureSize{(*size)[0], (*size)[1]} : PictureSize{reader.height(), reader.width()};
+  reader.check_request(wanted, target);
+  PixelArray pictures({numbers.size(), py::ssize_t(target.height), py::ssize_t(target.width), py::ssize_t(3)});
+  std::uint8_t* const rgb = pictures.mutable_data();
   Signals signals;
   try {
     const py::gil_scoped_release release;
-    video = reader.read(wanted, target, [&](std::int64_t, std::int64_t) { return signals.go_on(); });
+    reader.read_into(rgb, wanted, target, [&](std::int64_t, std::int64_t) { return signals.go_on(); });
   } catch (const Interrupted&) {
     throw py::error_already_set();  // what the signal's handler raised
   }
-  return to_array(std::move(video));
+  return pictures;
 }
 
 Numbers frames_at(const VideoReader& reader, const Seconds& seconds, double tolerance) {

@@ -119,6 +119,7 @@ class SyntheticEpisodes final : public EpisodeSource {
   explicit SyntheticEpisodes(const SyntheticOptions& options) : options_(options) {}
 
   std::string name() const override { return "synthetic:"; }
+  std::string layout() const override { return "synthetic"; }
   std::int64_t size() const override { return options_.episodes; }
   std::string fingerprint() const override {
     const auto& [episodes, frames, views, height, width, seed] = options_;

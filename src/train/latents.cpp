@@ -11,7 +11,7 @@ namespace action_images {
 
 LatentClip encode_clip(const Clip& clip, const WorldConfig& config, const VideoVae& vae, const VaeOptions& options) {
   const at::NoGradGuard no_gradients;
-  LatentClip latents{.text = clip.text, .source = clip.source, .episode = clip.episode};
+  LatentClip latents{.text = clip.text, .source = clip.layout, .episode = clip.episode};
   latents.video = encode_views(normalized_from_pixels(clip.video), vae, options);
   if (clip.actions) latents.action = encode_views(draw_actions(*clip.actions, clip.rig, config), vae, options);
   if (config.transformer.camera_channels > 0) {

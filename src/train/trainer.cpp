@@ -28,6 +28,7 @@ Clip clip_of_episode(const ClipSampler& sampler, std::int64_t index) {
     if (place < size) {
       Clip clip = cut_clip(part.source->episode(place), sampler.options().window, sampler.options().seed + static_cast<std::uint64_t>(index));
       clip.source = part.source->name();
+      clip.layout = part.source->layout();
       return clip;
     }
     place -= size;

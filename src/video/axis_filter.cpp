@@ -65,7 +65,8 @@ AxisFilter pack(const std::vector<Row>& rows, int source) {
     filter.first.push_back(first);
     for (int i = first; i < first + filter.taps; ++i) {
       const bool inside = i >= row.first && i < row.end();
-      filter.weights.push_back(inside ? static_cast<float>(row.weights[static_cast<std::size_t>(i - row.first)]) : 0.0F);
+      filter.weights.push_back(inside ? static_cast<float>(row.weights[static_cast<std::size_t>(i - row.first)])
+                                      : 0.0F);
     }
   }
   return filter;

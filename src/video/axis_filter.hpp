@@ -23,8 +23,8 @@ struct AxisFilter {
   std::vector<std::int32_t> first;
   std::vector<float> weights;
 
-  /// Where the filter turns every stored sample into two: the stored sample that is the first of the first target's four,
-  /// possibly before the edge; all even targets then have doubling_weights, the odd ones the same turned round.
+  /// Where the filter turns every stored sample into two: the stored sample that is the first of the first target's
+  /// four, possibly before the edge; all even targets then have doubling_weights, the odd ones the same turned round.
   std::optional<int> doubling_begin;
   std::array<float, 4> doubling_weights{};
 

@@ -39,7 +39,8 @@ void check_frame(const AVFrame& frame, int height, int width, const Place& place
          text_of(frame.width, " x ", frame.height));
   }
   if (frame.width != width || frame.height != height) {
-    fail(place.where, place.path, text_of("one size, ", width, " x ", height), text_of(frame.width, " x ", frame.height));
+    fail(place.where, place.path, text_of("one size, ", width, " x ", height),
+         text_of(frame.width, " x ", frame.height));
   }
 }
 

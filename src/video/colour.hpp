@@ -10,7 +10,8 @@ namespace action_images::ffmpeg {
 /// A frame with pixels of its own, rows aligned for every processor.
 Owned<AVFrame> allocate_frame(AVPixelFormat format, int height, int width);
 
-/// The format of a frame's samples and whether they use the full range ("J" formats, of JPEG, are named by their layout).
+/// The format of a frame's samples and whether they use the full range ("J" formats, of JPEG, are named by their
+/// layout).
 struct SampleFormat {
   AVPixelFormat format;
   bool full_range;

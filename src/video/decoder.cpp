@@ -25,7 +25,8 @@ const AVFrame* Decoder::next() {
 
 void Decoder::send_packet() {
   const int status = avcodec_send_packet(codec_.get(), demuxer_.next());  // null: the end
-  if (status < 0 && status != AVERROR(EAGAIN)) fail(place_.where, place_.path, "undamaged pictures", error_text(status));
+  if (status < 0 && status != AVERROR(EAGAIN))
+    fail(place_.where, place_.path, "undamaged pictures", error_text(status));
 }
 
 /// The first frame gives the size of all.

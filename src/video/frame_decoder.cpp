@@ -7,9 +7,6 @@
 namespace action_images::ffmpeg {
 namespace {
 
-/// Whether pictures that no other leans on can be left out without a change of the others.
-bool can_skip(AVCodecID codec) { return codec == AV_CODEC_ID_H264; }
-
 bool is_intra_only(AVCodecID codec) {
   const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
   return descriptor != nullptr && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
@@ -43,8 +40,8 @@ void FrameDecoder::decode(const std::vector<std::int64_t>& frames, const Sink& s
   if (!is_complete()) fail("no picture");
 }
 
-/// A key packet may promise more than it keeps (no true entry point, a stream that refreshes bit by bit): what fails here
-/// is left missing.
+/// A key packet may promise more than it keeps (no true entry point, a stream that refreshes bit by bit): what fails
+/// here is left missing.
 void FrameDecoder::decode_quickly() {
   try {
     decode_missing(false);
@@ -88,14 +85,18 @@ void FrameDecoder::restart_at(std::int32_t packet) {
     avcodec_flush_buffers(codec_.get());
   }
   next_packet_ = packet;
+  first_pts_ = index_->packets[static_cast<std::size_t>(packet)].pts;
 }
 
 void FrameDecoder::send_next(bool thorough) {
   constexpr std::int32_t packets_between_pauses = 16;
   if (next_packet_ % packets_between_pauses == 0) (*pause_)();
   const IndexedPacket& indexed = index_->packets[static_cast<std::size_t>(next_packet_)];
-  const bool skip = !thorough && can_skip(codec_->codec_id) && !is_wanted(indexed.frame);
-  codec_->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+  if (!thorough && !is_wanted(indexed.frame) && (indexed.disposable != 0 || indexed.pts < first_pts_)) {
+    ++next_packet_;
+    return;
+  }
+  ++packets_;
   const int status = avcodec_send_packet(codec_.get(), source_.packet(next_packet_++));
   drained_ = false;
   if (status < 0) fail(error_text(status));

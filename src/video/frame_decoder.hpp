@@ -25,6 +25,9 @@ class FrameDecoder {
   /// @throws FormatError naming the file and a frame if it is damaged, or not the one that was indexed.
   void decode(const std::vector<std::int64_t>& frames, const Sink& sink, const Pause& pause);
 
+  /// Packets that were decoded so far.
+  std::int64_t packets() const { return packets_; }
+
  private:
   void decode_quickly();
   /// Decodes what is still missing. Thorough: every packet from the first on, none skipped.
@@ -54,6 +57,9 @@ class FrameDecoder {
   const Sink* sink_ = nullptr;
   const Pause* pause_ = nullptr;
   std::int32_t next_packet_ = 0;
+  std::int64_t first_pts_ =
+      0;  ///< of the packet at which decoding started; what is shown before it leans on what is missing
+  std::int64_t packets_ = 0;
   std::int64_t counted_ = 0;  ///< frames that came since the start of the file
   bool drained_ = false;
 };

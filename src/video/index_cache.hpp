@@ -19,7 +19,8 @@ class IndexCache {
 
   static IndexCache& of_process();
 
-  /// The index of a file as it is now: from memory, else from `folder` if that is not empty, else made (and kept in both).
+  /// The index of a file as it is now: from memory, else from `folder` if that is not empty, else made (and kept in
+  /// both).
   /// @throws FormatError as make_index does, or if `folder` cannot be written.
   std::shared_ptr<const VideoIndex> get(const std::filesystem::path& path, const std::filesystem::path& folder,
                                         const std::string& where);

@@ -9,8 +9,8 @@
 
 namespace action_images::ffmpeg {
 
-/// Indices on disk, one file for each video, named after the video's path. They are of use on the machine that wrote them,
-/// with the FFmpeg that it has; everything else is made anew.
+/// Indices on disk, one file for each video, named after the video's path. They are of use on the machine that wrote
+/// them, with the FFmpeg that it has; everything else is made anew.
 
 /// @param video  absolute path of the video.   @param state  of the video now.
 /// @return null if there is none, or it is stale, damaged or of another version.

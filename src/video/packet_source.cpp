@@ -5,7 +5,9 @@
 namespace action_images::ffmpeg {
 
 PacketSource::PacketSource(std::shared_ptr<const VideoIndex> index, Place place)
-    : index_(std::move(index)), place_(std::move(place)), file_(place_.path, place_.where),
+    : index_(std::move(index)),
+      place_(std::move(place)),
+      file_(place_.path, place_.where),
       packet_(own(av_packet_alloc())) {
   if (file_.state() != index_->file) fail(place_.where, place_.path, "the file that was opened", "a changed one");
 }
@@ -24,8 +26,8 @@ void PacketSource::read_from_file(const IndexedPacket& packet) {
   if (!file_.read_at(packet.position, packet_->data, static_cast<std::size_t>(packet.size))) {
     fail(place_.where, place_.path, "a complete file", text_of("no packet at ", packet.position));
   }
-  packet_->flags = (packet.key != 0 ? AV_PKT_FLAG_KEY : 0) |
-                   (packet.frame == IndexedPacket::not_shown ? AV_PKT_FLAG_DISCARD : 0);
+  packet_->flags =
+      (packet.key != 0 ? AV_PKT_FLAG_KEY : 0) | (packet.frame == IndexedPacket::not_shown ? AV_PKT_FLAG_DISCARD : 0);
 }
 
 void PacketSource::read_from_demuxer(std::int32_t number) {

@@ -28,8 +28,9 @@ ColourMatrix colour_matrix(const AVFrame& frame, bool full_range) {
   const double red_v = chroma * coefficients[0], blue_u = chroma * coefficients[1];
   const double green_u = -chroma * coefficients[2], green_v = -chroma * coefficients[3];
   const auto offset = [&](double of_chroma) { return static_cast<float>(-luma * black - 128.0 * of_chroma); };
-  return {static_cast<float>(luma),    static_cast<float>(red_v),  static_cast<float>(green_u),
-          static_cast<float>(green_v), static_cast<float>(blue_u), offset(red_v),
+  return {static_cast<float>(luma),    static_cast<float>(red_v),
+          static_cast<float>(green_u), static_cast<float>(green_v),
+          static_cast<float>(blue_u),  offset(red_v),
           offset(green_u + green_v),   offset(blue_u)};
 }
 

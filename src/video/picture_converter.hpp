@@ -31,22 +31,22 @@ class PlaneResampler {
 
   AxisFilter rows_;
   AxisFilter columns_;
-  int width_;                   ///< of the result
-  int begin_;                   ///< source columns that are used
+  int width_;  ///< of the result
+  int begin_;  ///< source columns that are used
   int end_;
-  bool copies_;                 ///< columns stay as they are
-  int margin_;                  ///< samples of lines_ before column begin_
+  bool copies_;  ///< columns stay as they are
+  int margin_;   ///< samples of lines_ before column begin_
   std::ptrdiff_t line_stride_;
-  std::vector<float> lines_;    ///< rows of the used columns
-  std::vector<float> turned_;   ///< the same, transposed
+  std::vector<float> lines_;   ///< rows of the used columns
+  std::vector<float> turned_;  ///< the same, transposed
   const RowKernels& kernels_;
 };
 
 /// Converts decoded frames of one video to packed RGB of one size: centre crop to the aspect ratio, antialiased linear
 /// resize and colour conversion in one pass over the rows.
 ///
-/// The result is that of RgbReader followed by the resize, but for rounding and clipping, which are done once, at the end.
-/// 8-bit yuv420p, yuv422p and yuv444p are read from their planes; other formats go through RgbReader.
+/// The result is that of RgbReader followed by the resize, but for rounding and clipping, which are done once, at the
+/// end. 8-bit yuv420p, yuv422p and yuv444p are read from their planes; other formats go through RgbReader.
 class PictureConverter {
  public:
   PictureConverter(int height, int width) : height_(height), width_(width) {}

@@ -22,7 +22,8 @@ ACTION_IMAGES_INLINE void vertical_loop(const std::uint8_t* rows, std::ptrdiff_t
   }
   if (taps == 4) {
     const std::uint8_t *a = rows, *b = a + stride, *c = b + stride, *d = c + stride;
-    for (int x = 0; x < width; ++x) out[x] = weights[0] * a[x] + weights[1] * b[x] + weights[2] * c[x] + weights[3] * d[x];
+    for (int x = 0; x < width; ++x)
+      out[x] = weights[0] * a[x] + weights[1] * b[x] + weights[2] * c[x] + weights[3] * d[x];
     return;
   }
   for (int begin = 0; begin < width; begin += block) {
@@ -130,29 +131,29 @@ ACTION_IMAGES_INLINE void pack_rgb_loop(const Rows& rows, std::uint8_t* __restri
   }
 }
 
-#define ACTION_IMAGES_KERNELS(name, attributes)                                                                     \
-  struct name {                                                                                                     \
+#define ACTION_IMAGES_KERNELS(name, attributes)                                                                      \
+  struct name {                                                                                                      \
     attributes static void vertical(const std::uint8_t* rows, std::ptrdiff_t stride, const float* weights, int taps, \
-                                    float* out, int width) {                                                        \
-      vertical_loop(rows, stride, weights, taps, out, width);                                                       \
-    }                                                                                                               \
+                                    float* out, int width) {                                                         \
+      vertical_loop(rows, stride, weights, taps, out, width);                                                        \
+    }                                                                                                                \
     attributes static void transpose(const float* rows, std::ptrdiff_t stride, float* columns, int count) {          \
-      transpose_loop(rows, stride, columns, count);                                                                 \
-    }                                                                                                               \
-    attributes static void horizontal(const float* columns, const AxisFilter& filter, float* out,                   \
-                                      std::ptrdiff_t stride) {                                                      \
-      horizontal_loop(columns, filter, out, stride);                                                                \
-    }                                                                                                               \
-    attributes static void doubling(const float* row, const float* weights, float* out, int pairs) {                \
-      doubling_loop(row, weights, out, pairs);                                                                      \
-    }                                                                                                               \
-    attributes static void yuv_to_rgb(const Rows& rows, const ColourMatrix& matrix, std::uint8_t* rgb, int width) { \
-      yuv_to_rgb_loop(rows, matrix, rgb, width);                                                                    \
-    }                                                                                                               \
-    attributes static void pack_rgb(const Rows& rows, std::uint8_t* rgb, int width) {                               \
-      pack_rgb_loop(rows, rgb, width);                                                                              \
-    }                                                                                                               \
-    static constexpr RowKernels kernels{vertical, transpose, horizontal, doubling, yuv_to_rgb, pack_rgb};                      \
+      transpose_loop(rows, stride, columns, count);                                                                  \
+    }                                                                                                                \
+    attributes static void horizontal(const float* columns, const AxisFilter& filter, float* out,                    \
+                                      std::ptrdiff_t stride) {                                                       \
+      horizontal_loop(columns, filter, out, stride);                                                                 \
+    }                                                                                                                \
+    attributes static void doubling(const float* row, const float* weights, float* out, int pairs) {                 \
+      doubling_loop(row, weights, out, pairs);                                                                       \
+    }                                                                                                                \
+    attributes static void yuv_to_rgb(const Rows& rows, const ColourMatrix& matrix, std::uint8_t* rgb, int width) {  \
+      yuv_to_rgb_loop(rows, matrix, rgb, width);                                                                     \
+    }                                                                                                                \
+    attributes static void pack_rgb(const Rows& rows, std::uint8_t* rgb, int width) {                                \
+      pack_rgb_loop(rows, rgb, width);                                                                               \
+    }                                                                                                                \
+    static constexpr RowKernels kernels{vertical, transpose, horizontal, doubling, yuv_to_rgb, pack_rgb};            \
   };
 
 ACTION_IMAGES_KERNELS(Plain, )

@@ -34,13 +34,15 @@ inline constexpr int lanes = 8;
 /// processor gives the same bits.
 struct RowKernels {
   /// out[x] = sum over k of weights[k] * rows[k * stride + x], x < width.
-  void (*vertical)(const std::uint8_t* rows, std::ptrdiff_t stride, const float* weights, int taps, float* out, int width);
+  void (*vertical)(const std::uint8_t* rows, std::ptrdiff_t stride, const float* weights, int taps, float* out,
+                   int width);
   /// Turns `lanes` rows of `count` samples (a multiple of lanes) into columns of `lanes` samples.
   void (*transpose)(const float* rows, std::ptrdiff_t stride, float* columns, int count);
-  /// out[r][x] = sum over k of weights[x * taps + k] * columns[first[x] + k][r] for `lanes` rows, x < width; writes up to
-  /// the next multiple of `lanes`.
+  /// out[r][x] = sum over k of weights[x * taps + k] * columns[first[x] + k][r] for `lanes` rows, x < width; writes up
+  /// to the next multiple of `lanes`.
   void (*horizontal)(const float* columns, const AxisFilter& filter, float* out, std::ptrdiff_t stride);
-  /// out[2 x] = sum of weights[k] * row[x + k], out[2 x + 1] = sum of weights[3 - k] * row[x + 1 + k], k < 4, x < pairs.
+  /// out[2 x] = sum of weights[k] * row[x + k], out[2 x + 1] = sum of weights[3 - k] * row[x + 1 + k], k < 4, x <
+  /// pairs.
   void (*doubling)(const float* row, const float* weights, float* out, int pairs);
   /// Packed RGB of `width` pixels.
   void (*yuv_to_rgb)(const Rows& rows, const ColourMatrix& matrix, std::uint8_t* rgb, int width);

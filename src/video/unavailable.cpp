@@ -39,6 +39,7 @@ std::vector<std::int64_t> VideoReader::frames_at(std::span<const double>, double
 VideoFrames VideoReader::read(std::span<const std::int64_t>, const PictureSize&, const ReadProgress&) const {
   unavailable("VideoReader");
 }
+void VideoReader::check_request(std::span<const std::int64_t>, const PictureSize&) const { unavailable("VideoReader"); }
 void VideoReader::read_into(std::uint8_t*, std::span<const std::int64_t>, const PictureSize&,
                             const ReadProgress&) const {
   unavailable("VideoReader");

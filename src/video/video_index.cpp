@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "decoder.hpp"
+#include "h264_packet.hpp"
 
 namespace action_images::ffmpeg {
 namespace {
@@ -40,6 +41,12 @@ bool lies_in_file(const AVPacket& packet, const InputFile& file, std::vector<std
          std::memcmp(bytes.data(), packet.data, bytes.size()) == 0;
 }
 
+bool is_disposable(const AVPacket& packet, const AVCodecParameters& parameters) {
+  if (parameters.codec_id != AV_CODEC_ID_H264) return false;
+  return is_disposable_h264({packet.data, static_cast<std::size_t>(packet.size)},
+                            {parameters.extradata, static_cast<std::size_t>(parameters.extradata_size)});
+}
+
 void read_packets(Demuxer& demuxer, VideoIndex& index) {
   std::vector<std::uint8_t> bytes;
   index.by_position = true;
@@ -53,7 +60,8 @@ void read_packets(Demuxer& demuxer, VideoIndex& index) {
                              .pts = packet->pts,
                              .size = packet->size,
                              .frame = shown ? 0 : IndexedPacket::not_shown,
-                             .key = (packet->flags & AV_PKT_FLAG_KEY) != 0 ? 1 : 0});
+                             .key = (packet->flags & AV_PKT_FLAG_KEY) != 0 ? 1 : 0,
+                             .disposable = is_disposable(*packet, *index.parameters) ? 1 : 0});
   }
 }
 
@@ -85,7 +93,8 @@ std::int32_t start_of(const std::vector<IndexedPacket>& packets, const std::vect
 /// Takes every shown packet as a frame. False if the packets do not allow it.
 bool number_by_time(VideoIndex& index, const std::string& container) {
   std::vector<IndexedPacket>& packets = index.packets;
-  if (packets.empty() || !shows_every_packet(index.parameters->codec_id, container) || packets[0].key == 0) return false;
+  if (packets.empty() || !shows_every_packet(index.parameters->codec_id, container) || packets[0].key == 0)
+    return false;
   const std::vector<std::int32_t> order = packets_by_time(packets);
   // Frames before the first key picture may be missing pieces of a longer video.
   if (order.empty() || packets[order[0]].pts < packets[0].pts) return false;
@@ -117,8 +126,8 @@ void number_by_decoding(VideoIndex& index, const std::filesystem::path& path, co
 void complete_times(VideoIndex& index) {
   std::vector<IndexedFrame>& frames = index.frames;
   const auto not_rising = [](const IndexedFrame& a, const IndexedFrame& b) { return a.pts >= b.pts; };
-  const bool known = frames[0].pts != AV_NOPTS_VALUE &&
-                     std::adjacent_find(frames.begin(), frames.end(), not_rising) == frames.end();
+  const bool known =
+      frames[0].pts != AV_NOPTS_VALUE && std::adjacent_find(frames.begin(), frames.end(), not_rising) == frames.end();
   if (known) return;
   const AVRational duration = index.fps > 0 ? av_inv_q(av_d2q(index.fps, 1 << 20)) : AVRational{0, 1};
   for (std::size_t i = 0; i < frames.size(); ++i) {

@@ -19,7 +19,8 @@ struct IndexedPacket {
   std::int64_t pts = 0;       ///< presentation time [time base]
   std::int32_t size = 0;      ///< [bytes]
   std::int32_t frame = not_shown;
-  std::int64_t key = 0;  ///< 1: decoding may start here
+  std::int32_t key = 0;         ///< 1: decoding may start here
+  std::int32_t disposable = 0;  ///< 1: no other picture leans on it
 };
 
 /// One frame, in presentation order.

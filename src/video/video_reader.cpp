@@ -24,6 +24,10 @@ std::string number_of_file(std::string_view what, const std::filesystem::path& p
   return text_of(what, " of ", path.string());
 }
 
+PictureSize size_or(const PictureSize& size, const PictureSize& native) {
+  return size.height == 0 && size.width == 0 ? native : size;
+}
+
 /// Where a frame's pictures go: the first slot of every wanted frame, in rising order of frames.
 struct Wanted {
   std::vector<std::int64_t> frames;
@@ -101,22 +105,22 @@ std::vector<std::int64_t> VideoReader::frames_at(std::span<const double> seconds
 
 VideoFrames VideoReader::read(std::span<const std::int64_t> frames, const PictureSize& size,
                               const ReadProgress& progress) const {
+  check_request(frames, size);
+  const PictureSize target = size_or(size, {height(), width()});
   VideoFrames video;
   video.frames = static_cast<int>(std::min<std::size_t>(frames.size(), std::numeric_limits<int>::max()));
-  video.height = size.height == 0 && size.width == 0 ? height() : size.height;
-  video.width = size.height == 0 && size.width == 0 ? width() : size.width;
+  video.height = target.height;
+  video.width = target.width;
   video.fps = fps();
-  check_request(frames, {video.height, video.width});
   video.rgb.resize(frames.size() * video.frame_size());
-  read_into(video.rgb.data(), frames, {video.height, video.width}, progress);
+  read_into(video.rgb.data(), frames, size, progress);
   return video;
 }
 
 void VideoReader::read_into(std::uint8_t* rgb, std::span<const std::int64_t> frames, const PictureSize& size,
                             const ReadProgress& progress) const {
-  const bool own_size = size.height == 0 && size.width == 0;
-  const PictureSize target = own_size ? PictureSize{height(), width()} : size;
-  check_request(frames, target);
+  check_request(frames, size);
+  const PictureSize target = size_or(size, {height(), width()});
   if (frames.empty()) return;
   const Wanted wanted = wanted_of(frames);
   const auto total = static_cast<std::int64_t>(wanted.frames.size());
@@ -135,7 +139,8 @@ void VideoReader::read_into(std::uint8_t* rgb, std::span<const std::int64_t> fra
   repeat(rgb, picture, frames, wanted);
 }
 
-void VideoReader::check_request(std::span<const std::int64_t> frames, const PictureSize& size) const {
+void VideoReader::check_request(std::span<const std::int64_t> frames, const PictureSize& wanted) const {
+  const PictureSize size = size_or(wanted, {height(), width()});
   check(std::min(size.height, size.width) >= 1 && std::max(size.height, size.width) <= max_picture_side, where_read,
         "size", text_of("height and width of 1..", max_picture_side, ", or 0, 0 for the video's own"),
         text_of(size.height, ", ", size.width));

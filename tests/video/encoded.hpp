@@ -12,9 +12,9 @@ namespace action_images::test {
 /// How a test's video is encoded and muxed, beyond what VideoWriter offers.
 struct Encoding {
   std::string codec = "libx264";
-  std::string parameters{};            ///< as "keyint=12:bframes=3" for x264
+  std::string parameters{};  ///< as "keyint=12:bframes=3" for x264
   AVPixelFormat pixels = AV_PIX_FMT_YUV420P;
-  std::vector<std::int64_t> times{};   ///< when each frame is shown [ms]; empty: 40 ms each, from 0
+  std::vector<std::int64_t> times{};  ///< when each frame is shown [ms]; empty: 40 ms each, from 0
 };
 
 /// Writes a video whose container follows from the file's ending.

@@ -12,6 +12,7 @@
 #include "../../src/video/frame_decoder.hpp"
 #include "encoded.hpp"
 
+#include <action_images/core/center_crop.hpp>
 #include <action_images/core/interrupted.hpp>
 
 using namespace action_images;
@@ -72,7 +73,8 @@ void check_random_access(const std::filesystem::path& path, std::int64_t frames,
     numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
     std::map<std::int64_t, std::string> decoded;
     ffmpeg::FrameDecoder(index, threads, {"test", path})
-        .decode(numbers, [&](std::int64_t number, const AVFrame& frame) { decoded[number] = planes(frame); }, [] {});
+        .decode(
+            numbers, [&](std::int64_t number, const AVFrame& frame) { decoded[number] = planes(frame); }, [] {});
     REQUIRE(decoded.size() == numbers.size());
     for (const std::int64_t number : numbers) CHECK(decoded[number] == expected[std::size_t(number)]);
   }
@@ -129,5 +131,175 @@ TEST_CASE("frames that an edit list cuts off are not counted") {
   encode_to(folder / "a.mp4", waves(40, 48, 64), encoding);
   check_random_access(folder / "a.mp4", read_video(folder / "a.mp4").frames);
   CHECK(VideoReader(folder / "a.mp4").frames() == 33);
+}
+
+TEST_CASE("no more packets are decoded than the frames need") {
+  const Folder folder;
+  const auto packets = [&](const std::string& parameters, const Numbers& numbers,
+                           const std::string& codec = "libx264") {
+    encode_to(folder / "a.mp4", waves(60, 48, 64), {.codec = codec, .parameters = parameters});
+    ffmpeg::FrameDecoder decoder(ffmpeg::make_index(folder / "a.mp4", "test"), 1, {"test", folder / "a.mp4"});
+    decoder.decode(
+        numbers, [](std::int64_t, const AVFrame&) {}, [] {});
+    return decoder.packets();
+  };
+  const std::string key_12 = "scenecut=0:bframes=0:keyint=12";
+  CHECK(packets(key_12, {0}) == 1);
+  CHECK(packets(key_12, {24}) == 1);
+  CHECK(packets(key_12, {26}) == 3);
+  CHECK(packets(key_12, {2, 26, 30}) == 3 + 7);
+  CHECK(packets(key_12, {11, 12}) == 13);
+  CHECK(packets("keyint=1", {5, 20, 59}) == 3);
+  // Every other picture is a B-picture on which nothing leans.
+  const std::string others = "scenecut=0:bframes=1:b-adapt=0:keyint=250";
+  CHECK(packets(others, {0, 2, 4, 6, 8, 10}) == 6);
+  CHECK(packets(others, {50}) == 26);
+  CHECK(packets(others, {49}) == 27);
+  // An open group of pictures of HEVC is entered at its key picture.
+  if (avcodec_find_encoder_by_name("libx265") == nullptr) return;
+  CHECK(packets("keyint=12:min-keyint=12:scenecut=0:bframes=2:open-gop=1", {59}, "libx265") <= 12);
+}
+
+TEST_CASE("frames of unequal duration are found by their times, within the tolerance") {
+  const Folder folder;
+  const auto path = folder / "a.mp4";
+  const std::vector<std::int64_t> times = {0, 40, 200, 220, 500, 1000, 1040};  // [ms]
+  encode_to(path, waves(7, 48, 64), {.parameters = "bframes=2", .times = times});
+  check_random_access(path, 7);
+  const VideoReader reader(path);
+  REQUIRE(reader.times().size() == 7);
+  const double first = reader.times()[0];
+  for (std::size_t i = 0; i < 7; ++i) CHECK(reader.times()[i] - first == doctest::Approx(1e-3 * double(times[i])));
+  CHECK(reader.frames_at(std::vector{first + 0.21, first + 0.05, first + 1.9, first - 0.5}, 1.0) ==
+        Numbers{2, 1, 6, 0});
+  const std::string text = error_of([&] { reader.frames_at(std::vector{first + 0.3}, 0.05); });
+  CHECK(text.find("[video::VideoReader::frames_at] seconds of " + path.string() +
+                  ": expected times within 0.05 s of a "
+                  "frame") == 0);
+  CHECK(error_of([&] { reader.frames_at(std::vector{std::nan("")}, 1.0); }) != "");
+  CHECK(error_of([&] { reader.frames_at(std::vector{0.0}, -1.0); }).find("tolerance") != std::string::npos);
+}
+
+TEST_CASE("a video without times has those of its frame rate") {
+  const Folder folder;
+  encode_to(folder / "a.h264", waves(10, 48, 64), {.parameters = "bframes=0"});
+  const VideoReader reader(folder / "a.h264");
+  REQUIRE(reader.times().size() == 10);
+  CHECK(reader.times()[5] == doctest::Approx(5 / reader.fps()));
+}
+
+TEST_CASE("pictures of a video in full range, with full colour or without YUV are those of read_video within a level") {
+  const Folder folder;
+  for (const auto& [height, width] : {std::pair{48, 64}, {47, 63}, {50, 34}}) {
+    const VideoFrames video = waves(4, height, width);
+    for (const VideoOptions& options :
+         {VideoOptions{}, VideoOptions{.pixel_format = "yuv422p"}, VideoOptions{.pixel_format = "yuv444p"},
+          VideoOptions{.codec = "libx264rgb", .pixel_format = "rgb24"}, VideoOptions{.pixel_format = "yuvj420p"},
+          VideoOptions{.pixel_format = "yuv420p10le"}}) {
+      if (options.pixel_format.find("42") != std::string::npos && (height % 2 != 0 || width % 2 != 0)) continue;
+      CAPTURE(options.pixel_format);
+      write_video(folder / "a.mp4", video, options);
+      const VideoFrames expected = read_video(folder / "a.mp4");
+      CHECK(largest_difference(VideoReader(folder / "a.mp4").read(Numbers{0, 1, 2, 3}).rgb, expected.rgb) <= 1);
+    }
+  }
+}
+
+namespace {
+
+/// One bright soft spot on black, centred at (x, y) [px].
+VideoFrames spot(int height, int width, double x, double y) {
+  VideoFrames video{.rgb = {}, .frames = 1, .height = height, .width = width, .fps = 25};
+  for (int i = 0; i < height; ++i) {
+    for (int j = 0; j < width; ++j) {
+      const double squared = std::pow(j + 0.5 - x, 2) + std::pow(i + 0.5 - y, 2);
+      video.rgb.insert(video.rgb.end(), 3, std::uint8_t(std::lround(230 * std::exp(-squared / (2 * 6 * 6)))));
+    }
+  }
+  return video;
+}
+
+/// Centre of brightness of the first frame [px], pixel centres at i + 0.5.
+std::pair<double, double> centroid(const VideoFrames& video) {
+  double sum = 0, x = 0, y = 0;
+  for (int i = 0; i < video.height; ++i) {
+    for (int j = 0; j < video.width; ++j) {
+      const double value = video.rgb[std::size_t(i * video.width + j) * 3 + 1];
+      sum += value;
+      x += value * (j + 0.5);
+      y += value * (i + 0.5);
+    }
+  }
+  return {x / sum, y / sum};
+}
+
+}  // namespace
+
+TEST_CASE("a spot comes to lie where the crop and the resize put it, half pixels included") {
+  const Folder folder;
+  struct Case {
+    int height, width, to_height, to_width;
+  };
+  for (const Case& c : {Case{96, 128, 64, 64},
+                        {97, 128, 64, 64},
+                        {96, 131, 96, 96},
+                        {96, 131, 64, 64},
+                        {90, 160, 128, 128},
+                        {131, 96, 48, 48},
+                        {96, 96, 96, 96},
+                        {98, 96, 96, 96},
+                        {96, 131, 60, 80}}) {
+    CAPTURE(c.height);
+    CAPTURE(c.width);
+    CAPTURE(c.to_height);
+    const double x = 0.5 * c.width + 7.3, y = 0.5 * c.height - 5.6;
+    const bool odd = c.height % 2 != 0 || c.width % 2 != 0;
+    for (const char* format : {"yuv420p", "yuv444p", odd ? "yuv444p10le" : "yuv420p10le"}) {
+      write_video(folder / "a.mp4", spot(c.height, c.width, x, y), {.crf = 4, .pixel_format = format});
+      const auto [read_x, read_y] = centroid(VideoReader(folder / "a.mp4").read(Numbers{0}, {c.to_height, c.to_width}));
+      const CropBox box = center_crop(c.height, c.width, c.to_height, c.to_width);
+      CHECK(std::abs(read_x - (x - box.x) * c.to_width / box.width) < 0.03);
+      CHECK(std::abs(read_y - (y - box.y) * c.to_height / box.height) < 0.03);
+    }
+  }
+}
+
+TEST_CASE("a read by several threads at once, with decoders of several threads, gives the frames of one") {
+  const Folder folder;
+  encode_to(folder / "a.mp4", waves(60, 64, 96), {.parameters = "keyint=12:bframes=3"});
+  const VideoReader reader(folder / "a.mp4", {.threads = 2});
+  const VideoFrames all = read_video(folder / "a.mp4");
+  const VideoFrames expected = VideoReader(folder / "a.mp4").read(all_of(reader), {48, 48});
+  std::vector<int> wrong(4, 0);
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (unsigned i = 0; i < 5; ++i) {
+        const Numbers numbers = drawn(60, 7, 10 * t + i);
+        const VideoFrames some = reader.read(numbers, {48, 48});
+        for (int k = 0; k < 7; ++k) {
+          wrong[t] += std::memcmp(some.frame(k), expected.frame(int(numbers[std::size_t(k)])), some.frame_size()) != 0;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == std::vector<int>(4, 0));
+}
+
+TEST_CASE("no frames are no pictures; the callback stops a reading and learns how far it is") {
+  const Folder folder;
+  encode_to(folder / "a.mp4", waves(60, 48, 64));
+  const VideoReader reader(folder / "a.mp4");
+  CHECK(reader.read(Numbers{}).frames == 0);
+  std::int64_t calls = 0, last = 0;
+  reader.read(all_of(reader), {}, [&](std::int64_t done, std::int64_t total) {
+    CHECK(done >= last);
+    CHECK(total == 60);
+    last = done;
+    return ++calls > 0;
+  });
+  CHECK(calls >= 3);
+  CHECK_THROWS_AS(reader.read(Numbers{59}, {}, [](std::int64_t, std::int64_t) { return false; }), Interrupted);
 }
 #endif

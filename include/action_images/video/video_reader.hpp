@@ -32,9 +32,10 @@ using ReadProgress = std::function<bool(std::int64_t done, std::int64_t total)>;
 /// Reads chosen frames of the first video stream of a file: only packets that they need are decoded, only they are
 /// converted. Frame i is what read_video gives as number i.
 ///
-/// Opening makes an index by one pass over the packets, without decoding. Where packets do not tell the frames (missing or
-/// equal times, codecs that hide pictures), everything is decoded once to count them, and each reading decodes from the
-/// start. Indices are kept in memory for as long as the files' sizes and times of change stay; the least used go first.
+/// Opening makes an index by one pass over the packets, without decoding; it is kept in memory (the least used go
+/// first) for as long as the file's size and time of change stay. Where packets do not tell the frames (missing or
+/// equal times, codecs that hide pictures), opening decodes everything once to count them, and each reading decodes
+/// from the start; so does a reading behind a key picture that cannot be entered (open groups of pictures in H.264).
 ///
 /// All members may be called from several threads at once. No file and no decoder stays open between calls.
 class VideoReader {
@@ -62,19 +63,21 @@ class VideoReader {
   /// @param frames  numbers in 0..frames() - 1, any order, repeats allowed.
   /// @param size    sides of 1..max_picture_side.
   /// @return (frames.size(), height, width, 3) and the frame rate of the file.
-  /// @throws ValueError if a number or a side is out of range, or for more than 16 GiB of pictures; FormatError naming the
+  /// @throws ValueError if a number or a side is out of range, or for more than 16 GiB of pictures; FormatError naming
+  /// the
   ///         file and the frame if it is damaged or the file was changed; Interrupted if `progress` returns false.
   VideoFrames read(std::span<const std::int64_t> frames, const PictureSize& size = {},
                    const ReadProgress& progress = {}) const;
 
-  /// The same into memory of the caller.
+  /// Throws what read() throws on numbers and sizes, without reading.
+  void check_request(std::span<const std::int64_t> frames, const PictureSize& size) const;
+
+  /// The same as read(), into memory of the caller.
   /// @param rgb  receives frames.size() * height * width * 3 bytes.
   void read_into(std::uint8_t* rgb, std::span<const std::int64_t> frames, const PictureSize& size = {},
                  const ReadProgress& progress = {}) const;
 
  private:
-  void check_request(std::span<const std::int64_t> frames, const PictureSize& size) const;
-
   struct Implementation;
   std::filesystem::path path_;
   std::shared_ptr<const Implementation> implementation_;
