@@ -182,7 +182,7 @@ at::Tensor TorchStorages::elements(const std::string& key, at::ScalarType dtype,
   const auto record = archive_.entries().find(root_ + "data/" + key);
   require(record != archive_.entries().end(), file_, part, "a record in the archive", "none");
   const auto width = static_cast<std::uint64_t>(c10::elementSize(dtype));
-  const auto [begin, size] = record->second;
+  const std::uint64_t begin = record->second.begin, size = record->second.size;
   const bool fits = size % width == 0 && size / width == static_cast<std::uint64_t>(count);
   require(fits, file_, part, text_of(count, " elements of ", width, " bytes"), text_of(size, " bytes"));
   std::uint8_t* const data = mapping_->data() + begin;
