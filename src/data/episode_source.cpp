@@ -93,12 +93,12 @@ std::shared_ptr<const EpisodeSource> joined_episodes(std::vector<std::shared_ptr
   return std::make_shared<JoinedEpisodes>(std::move(sources));
 }
 
-std::string fingerprint_of(const std::vector<std::filesystem::path>& files) {
+std::string fingerprint_of(const std::filesystem::path& root, const std::vector<std::filesystem::path>& files) {
   std::string all;
   for (const auto& file : files) {
     std::error_code error;
     const std::uintmax_t size = std::filesystem::file_size(file, error);
-    all += text_of(file.string(), '\n', error ? "missing" : std::to_string(size), '\n');
+    all += text_of(file.lexically_relative(root).string(), '\n', error ? "missing" : std::to_string(size), '\n');
     if (error || size > largest_hashed || is_video(file)) continue;
     all += c10::sha1(read_file(file, largest_hashed, "data::fingerprint_of")).str() + '\n';
   }

@@ -140,7 +140,7 @@ std::string FolderEpisodes::fingerprint() const {
     const auto below = files_below(folder);
     files.insert(files.end(), below.begin(), below.end());
   }
-  return fingerprint_of(files);
+  return fingerprint_of(root_, files);
 }
 
 }  // namespace action_images

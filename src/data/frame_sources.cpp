@@ -10,7 +10,7 @@
 
 #include <action_images/core/check.hpp>
 #include <action_images/tensor/crop_resize.hpp>
-#include <action_images/video/video.hpp>
+#include <action_images/video/video_reader.hpp>
 
 namespace action_images {
 namespace {
@@ -32,9 +32,9 @@ VideoFrames chosen_frames(const FramesView& all, std::span<const std::int64_t> c
   return result;
 }
 
-void check_chosen(std::span<const std::int64_t> chosen, std::int64_t frames, const std::string& name) {
+void check_chosen(std::span<const std::int64_t> chosen, std::int64_t frames) {
   for (const std::int64_t index : chosen) {
-    check(index >= 0 && index < frames, "data::FrameSource::read", name, text_of("frames in 0..", frames - 1), index);
+    check(index >= 0 && index < frames, "data::FrameSource::read", "frames", text_of("numbers in 0..", frames - 1), index);
   }
 }
 
@@ -43,7 +43,7 @@ class MemoryFrames : public FrameSource {
   MemoryFrames(const FramesView& frames, std::shared_ptr<const void> owner) : frames_(frames), owner_(std::move(owner)) {}
 
   VideoFrames read(std::span<const std::int64_t> frames, int height, int width) const override {
-    check_chosen(frames, frames_.frames, "frames");
+    check_chosen(frames, frames_.frames);
     return chosen_frames(frames_, frames, height, width);
   }
 
@@ -59,15 +59,14 @@ class FileFrames : public FrameSource {
   FileFrames(std::filesystem::path path, std::int64_t first) : path_(std::move(path)), first_(first) {}
 
   VideoFrames read(std::span<const std::int64_t> frames, int height, int width) const override {
-    if (frames.empty()) return {.rgb = {}, .frames = 0, .height = height, .width = width};
-    const auto [least, most] = std::minmax_element(frames.begin(), frames.end());
-    check(*least >= 0, "data::FrameSource::read", path_.string(), "frames from 0 on", *least);
-    const VideoFrames part = read_video(path_, {.first = first_ + *least, .frames = *most - *least + 1});
-    std::vector<std::int64_t> within(frames.begin(), frames.end());
-    for (std::int64_t& index : within) index -= *least;
-    check<FormatError>(*most - *least < part.frames, "data::FrameSource::read", path_.string(),
-                       text_of("a frame ", first_ + *most), text_of(first_ + *least + part.frames, " frames"));
-    return chosen_frames(part, within, height, width);
+    const VideoReader reader(path_);
+    std::vector<std::int64_t> in_file(frames.begin(), frames.end());
+    for (std::int64_t& index : in_file) {
+      check<FormatError>(index >= 0 && index < reader.frames() - first_, "data::FrameSource::read", path_.string(),
+                         text_of("a frame ", first_ + index), text_of(reader.frames(), " frames"));
+      index += first_;
+    }
+    return reader.read(in_file, {height, width});
   }
 
   std::optional<std::int64_t> frames() const override { return std::max<std::int64_t>(0, video_info(path_).frames - first_); }
@@ -80,8 +79,8 @@ class FileFrames : public FrameSource {
 }  // namespace
 
 VideoInfo video_info(const std::filesystem::path& path) {
-  const VideoFrames video = read_video(path);
-  return {video.frames, video.height, video.width, video.fps};
+  const VideoReader reader(path);
+  return {reader.frames(), reader.height(), reader.width(), reader.fps()};
 }
 
 std::shared_ptr<const FrameSource> video_file_frames(const std::filesystem::path& path, std::int64_t first) {

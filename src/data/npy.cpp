@@ -72,7 +72,7 @@ Header read_header(const Source& source) {
   std::smatch parts;
   source.require(std::regex_match(text, parts, form), "an array of plain numbers", printable(text, 100));
   Header header{.dtype = parts[1], .shape = {}};
-  std::stringstream sizes(parts[3]);
+  std::stringstream sizes(parts[3].str());
   for (std::string size; std::getline(sizes, size, ',');) {
     if (size.find_first_not_of(' ') == std::string::npos) continue;
     source.require(size.size() <= 9 && header.shape.size() < max_axes, "a shape of at most 8 axes", printable(text, 100));

@@ -23,7 +23,7 @@ class ClipEpisodes : public EpisodeSource {
   std::string name() const override { return folder_.string(); }
   std::string layout() const override { return "clips"; }
   std::int64_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
-  std::string fingerprint() const override { return fingerprint_of(files_); }
+  std::string fingerprint() const override { return fingerprint_of(folder_, files_); }
 
   std::string episode_name(std::int64_t index) const override {
     const auto [shard, clip] = place_of(index);

@@ -112,7 +112,7 @@ class NativeEpisodes : public EpisodeSource {
       std::sort(of_episode.begin(), of_episode.end());
       files.insert(files.end(), of_episode.begin(), of_episode.end());
     }
-    return fingerprint_of(files);
+    return fingerprint_of(folder_, files);
   }
 
  private:

@@ -67,8 +67,8 @@ std::vector<std::string> episode_kinds();
 /// @throws ValueError if there is none.
 std::shared_ptr<const EpisodeSource> joined_episodes(std::vector<std::shared_ptr<const EpisodeSource>> sources);
 
-/// The sha1 over the names and sizes of files, and the contents of those that are not videos or larger than 16 MiB;
-/// files that are missing count as such.
-std::string fingerprint_of(const std::vector<std::filesystem::path>& files);
+/// The sha1 over the sizes of files and their names below `root`, and the contents of those that are neither videos nor
+/// larger than 16 MiB; files that are missing count as such.
+std::string fingerprint_of(const std::filesystem::path& root, const std::vector<std::filesystem::path>& files);
 
 }  // namespace action_images
