@@ -82,8 +82,9 @@ def test_wrong_numbers_sizes_and_files_are_named(clip, tmp_path):
         reader.read([0.5])
     with pytest.raises(ShapeError, match=r"frames: expected \(T,\), got \(2, 1\)"):
         reader.read([[1], [2]])
-    with pytest.raises(ValueError, match="size: expected height and width of 1..16384"):
-        reader.read([0], (0, 32))
+    for size in ((0, 32), (0, 0), (-1, -1), (32, 16385)):
+        with pytest.raises(ValueError, match="size: expected height and width of 1..16384"):
+            reader.read([0], size)
     with pytest.raises(FormatError, match="nowhere.mp4"):
         VideoReader(tmp_path / "nowhere.mp4")
     with pytest.raises(ValueError, match="threads"):
