@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <action_images/core/check.hpp>
 #include <action_images/core/interrupted.hpp>
@@ -55,6 +56,7 @@ PixelArray read_frames(const VideoReader& reader, const py::object& frames,
   constexpr auto where = "video::VideoReader::read";
   const Numbers numbers = numbers_of(frames, where);
   const std::span<const std::int64_t> wanted(numbers.data(), static_cast<std::size_t>(numbers.size()));
+  check(!size || (*size)[0] != 0 || (*size)[1] != 0, where, "size", "height and width of 1..16384", "0, 0");
   const PictureSize target = size ? PictureSize{(*size)[0], (*size)[1]} : PictureSize{reader.height(), reader.width()};
   reader.check_request(wanted, target);
   PixelArray pictures({numbers.size(), py::ssize_t(target.height), py::ssize_t(target.width), py::ssize_t(3)});

@@ -89,8 +89,8 @@ void FrameDecoder::restart_at(std::int32_t packet) {
 }
 
 void FrameDecoder::send_next(bool thorough) {
-  constexpr std::int32_t packets_between_pauses = 16;
-  if (next_packet_ % packets_between_pauses == 0) (*pause_)();
+  constexpr std::int64_t packets_between_pauses = 16;
+  if (passed_++ % packets_between_pauses == 0) (*pause_)();
   const IndexedPacket& indexed = index_->packets[static_cast<std::size_t>(next_packet_)];
   if (!thorough && !is_wanted(indexed.frame) && (indexed.disposable != 0 || indexed.pts < first_pts_)) {
     ++next_packet_;

@@ -57,9 +57,9 @@ class FrameDecoder {
   const Sink* sink_ = nullptr;
   const Pause* pause_ = nullptr;
   std::int32_t next_packet_ = 0;
-  std::int64_t first_pts_ =
-      0;  ///< of the packet at which decoding started; what is shown before it leans on what is missing
+  std::int64_t first_pts_ = 0;  ///< where decoding started: what is shown before leans on what is missing
   std::int64_t packets_ = 0;
+  std::int64_t passed_ = 0;  ///< packets, decoded or not
   std::int64_t counted_ = 0;  ///< frames that came since the start of the file
   bool drained_ = false;
 };

@@ -6,6 +6,7 @@ extern "C" {
 #include <libavutil/crc.h>
 }
 
+#include <cstdio>
 #include <cstring>
 #include <type_traits>
 
@@ -56,7 +57,7 @@ class Writer {
   std::string bytes_;
 };
 
-/// Reads what Writer wrote; past the end everything is zero and `ended` is true.
+/// Reads what Writer wrote; past the end everything is zero, and at_end() stays false.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
@@ -119,7 +120,7 @@ void visit_parameters(Parameters& p, const Visit& visit) {
 }
 
 void set_extradata(AVCodecParameters& parameters, const std::string& bytes) {
-  if (bytes.empty()) return;
+  if (bytes.empty() || bytes.size() > (1U << 28)) return;
   parameters.extradata = static_cast<std::uint8_t*>(av_mallocz(bytes.size() + AV_INPUT_BUFFER_PADDING_SIZE));
   if (parameters.extradata == nullptr) throw std::bad_alloc();
   std::memcpy(parameters.extradata, bytes.data(), bytes.size());
@@ -131,8 +132,10 @@ bool is_consistent(const VideoIndex& index) {
   const auto packets = static_cast<std::int64_t>(index.packets.size());
   const auto frames = static_cast<std::int64_t>(index.frames.size());
   for (const IndexedPacket& packet : index.packets) {
-    const bool inside = packet.position >= 0 && packet.position + packet.size <= index.file.size;
-    if (packet.size < 0 || packet.frame >= frames || (index.by_position && !inside)) return false;
+    const bool inside = packet.position >= 0 && packet.position <= index.file.size - packet.size;
+    if (packet.size < 0 || packet.frame < IndexedPacket::not_shown || packet.frame >= frames ||
+        (index.by_position && !inside))
+      return false;
   }
   for (const IndexedFrame& frame : index.frames) {
     if (frame.packet < 0 || frame.packet >= packets || frame.start < 0 || frame.start > frame.packet) return false;

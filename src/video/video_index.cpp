@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+
+#include <action_images/video/frames.hpp>
 
 #include "decoder.hpp"
 #include "h264_packet.hpp"
@@ -149,6 +150,12 @@ std::shared_ptr<const VideoIndex> make_index(const std::filesystem::path& path, 
   read_packets(demuxer, *index);
   if (!number_by_time(*index, demuxer.container())) number_by_decoding(*index, path, where);
   complete_times(*index);
+  const int smaller = std::min(index->parameters->height, index->parameters->width);
+  const int larger = std::max(index->parameters->height, index->parameters->width);
+  if (smaller < 1 || larger > max_picture_side) {
+    fail(where, path, text_of("pictures of 1 to ", max_picture_side, " px on each side"),
+         text_of(index->parameters->width, " x ", index->parameters->height));
+  }
   return index;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class EncodedFile {
   void open_codec(const VideoFrames& video, const Encoding& encoding) {
     const AVCodec* encoder = avcodec_find_encoder_by_name(encoding.codec.c_str());
     if (encoder == nullptr) throw std::runtime_error("no encoder " + encoding.codec);
+    ::setenv("SVT_LOG", "0", 0);  // libsvtav1 prints its settings otherwise
     codec_ = ffmpeg::own(avcodec_alloc_context3(encoder));
     codec_->height = video.height;
     codec_->width = video.width;

@@ -113,11 +113,11 @@ TEST_CASE("other containers, with and without times, and other codecs give the s
     encode_to(folder / name, video, {.parameters = "keyint=10:bframes=2"});
     check_random_access(folder / name, 30);
   }
-  for (const std::string codec : {"mpeg4", "mpeg2video", "libvpx", "libvpx-vp9", "ffv1", "libx265"}) {
+  for (const std::string codec : {"mpeg4", "mpeg2video", "libvpx", "libvpx-vp9", "ffv1", "libx265", "libsvtav1"}) {
     const auto path = folder / (codec + ".mkv");
     if (avcodec_find_encoder_by_name(codec.c_str()) == nullptr) continue;
     CAPTURE(codec);
-    encode_to(path, video, {.codec = codec});
+    encode_to(path, waves(30, 64, 96), {.codec = codec});
     check_random_access(path, 30);
   }
   encode_to(folder / "mpeg4.mp4", video, {.codec = "mpeg4"});

@@ -64,8 +64,7 @@ class VideoReader {
   /// @param size    sides of 1..max_picture_side.
   /// @return (frames.size(), height, width, 3) and the frame rate of the file.
   /// @throws ValueError if a number or a side is out of range, or for more than 16 GiB of pictures; FormatError naming
-  /// the
-  ///         file and the frame if it is damaged or the file was changed; Interrupted if `progress` returns false.
+  ///         the file and the frame if it is damaged or the file was changed; Interrupted if `progress` returns false.
   VideoFrames read(std::span<const std::int64_t> frames, const PictureSize& size = {},
                    const ReadProgress& progress = {}) const;
 
