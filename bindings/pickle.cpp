@@ -48,13 +48,13 @@ py::object array_object(const PickledValue& value) {
   }
   py::array array(dtype, shape, strides, value.text.data());  // a copy
   if (shape.empty()) return array[py::tuple()];
-  return std::move(array);
+  return array;
 }
 
 py::object list_object(const PickledValue& value, const Objects& objects) {
   py::list list(value.items.size());
   for (std::size_t i = 0; i < value.items.size(); ++i) list[i] = objects[value.items[i]];
-  return std::move(list);
+  return list;
 }
 
 py::dict dict_object(const PickledValue& value, const Objects& objects) {
@@ -90,7 +90,7 @@ py::object object_of(const PickledValue& value, const Objects& objects) {
   const py::dict attributes = value.items.empty() ? py::dict() : py::dict(objects[value.items[0]]);
   py::dict object = attributes.attr("copy")();  // others may hold the same attributes
   object["__class__"] = value.name;
-  return std::move(object);
+  return object;
 }
 
 py::object read_pickle_data(const std::filesystem::path& path, std::vector<std::string> classes, std::uint64_t offset,

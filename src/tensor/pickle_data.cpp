@@ -21,6 +21,7 @@ using Source = Pickle::Value;
 constexpr std::string_view where = "tensor::read_pickle_data";
 constexpr std::string_view ordered_dict = "collections OrderedDict";
 constexpr std::string_view encode = "_codecs encode";
+constexpr std::string_view no_bytes = "__builtin__ bytes";  // how protocol 2 says b""
 
 template <typename Got>
 void require(bool condition, const std::string& name, std::string_view expected, const Got& got) {
@@ -57,6 +58,10 @@ Source called(const Pickle& pickle, const Source& function, const Source& argume
     require(arguments.items.empty(), name, "an empty OrderedDict before its items", "another one");
     return {.kind = Pickle::Kind::dict};
   }
+  if (function.text == no_bytes) {
+    require(arguments.items.empty(), name, "empty bytes", "another call of bytes");
+    return {.kind = Pickle::Kind::bytes};
+  }
   if (function.text != encode) {
     return {.kind = Pickle::Kind::object, .text = function.text, .items = arguments.items};
   }
@@ -73,7 +78,8 @@ Pickle::Meaning meaning_of(const std::string& name, const PickleDataOptions& opt
   meaning.global = [&name, &options](const std::string& global) {
     const auto& classes = options.classes;
     const bool named = std::find(classes.begin(), classes.end(), dotted(global)) != classes.end();
-    const bool known = named || global == ordered_dict || global == encode || is_global_of_numpy(global);
+    const bool plain = global == ordered_dict || global == encode || global == no_bytes;
+    const bool known = named || plain || is_global_of_numpy(global);
     require(known, name, "plain data", text_of("the global ", printable(global, 100)));
   };
   meaning.call = [&name](const Pickle& pickle, const Source& function, const Source& arguments) {
