@@ -22,7 +22,10 @@ def camera(angle, height=SIZE[0], width=SIZE[1]):
     pose[:3, 3] = position
     focal = 1.2 * width
     return Camera(
-        intrinsics=[[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], world_from_camera=pose, width=width, height=height
+        intrinsics=[[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]],
+        world_from_camera=pose,
+        width=width,
+        height=height,
     )
 
 

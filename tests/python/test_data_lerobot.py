@@ -36,7 +36,11 @@ def edit_json(path, change):
 
 @pytest.fixture(scope="module")
 def episodes():
-    return [small_data.episode(9, 0), small_data.episode(5, 1, moving=True, text="open the drawer"), small_data.episode(7, 2)]
+    return [
+        small_data.episode(9, 0),
+        small_data.episode(5, 1, moving=True, text="open the drawer"),
+        small_data.episode(7, 2),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,9 @@ def copy(written, tmp_path):
 
 
 def same_camera(a, b):
-    return np.array_equal(a.intrinsics, b.intrinsics) and np.allclose(a.world_from_camera, b.world_from_camera, atol=1e-12)
+    return np.array_equal(a.intrinsics, b.intrinsics) and np.allclose(
+        a.world_from_camera, b.world_from_camera, atol=1e-12
+    )
 
 
 def test_what_is_written_is_read_again_equal(episodes, written):
@@ -66,7 +72,9 @@ def test_what_is_written_is_read_again_equal(episodes, written):
             assert len(view.cameras) == len(wanted.cameras)
             assert all(map(same_camera, view.cameras, wanted.cameras))
             every = list(range(want.frames))
-            assert np.array_equal(view.pictures.read(every, *small_data.SIZE), wanted.pictures.read(every, *small_data.SIZE))
+            assert np.array_equal(
+                view.pictures.read(every, *small_data.SIZE), wanted.pictures.read(every, *small_data.SIZE)
+            )
 
 
 def test_a_spec_opens_it_and_samples_are_whole_episodes(written, episodes):
@@ -92,7 +100,9 @@ def test_rows_are_what_lerobot_expects(written, episodes):
     assert rows["index"] == list(range(21)) and rows["episode_index"] == [0] * 9 + [1] * 5 + [2] * 7
     assert rows["frame_index"][9:14] == [0, 1, 2, 3, 4] and rows["task_index"][9] == 1 and rows["task_index"][14] == 0
     assert np.allclose(rows["timestamp"][:9], np.arange(9) / 10)
-    assert np.allclose(rows["action"][0], rows[STATE][1], atol=1e-6) and np.allclose(rows["action"][8], rows[STATE][8], atol=1e-6)
+    assert np.allclose(rows["action"][0], rows[STATE][1], atol=1e-6) and np.allclose(
+        rows["action"][8], rows[STATE][8], atol=1e-6
+    )
     table = pyarrow.parquet.read_table(written / "meta/episodes/chunk-000/file-000.parquet").to_pydict()
     assert table["videos/observation.images.front/from_timestamp"] == [0.0, 0.9, 1.4]
     assert table["dataset_from_index"] == [0, 9, 14] and table["length"] == [9, 5, 7]
@@ -106,10 +116,16 @@ def test_statistics_are_those_of_all_rows_and_pixels(written, episodes):
     actions = np.concatenate([episode.actions for episode in episodes])
     state = stats[STATE]
     assert np.allclose(state["mean"], actions.mean(0)) and np.allclose(state["std"], actions.std(0))
-    assert np.allclose(state["min"], actions.min(0)) and np.allclose(state["max"], actions.max(0)) and state["count"] == [21]
+    assert (
+        np.allclose(state["min"], actions.min(0))
+        and np.allclose(state["max"], actions.max(0))
+        and state["count"] == [21]
+    )
     every = np.concatenate([e.views[0].pictures.read(list(range(e.frames)), *small_data.SIZE) for e in episodes]) / 255
     pictures = stats["observation.images.front"]
-    assert np.allclose(np.ravel(pictures["mean"]), every.mean((0, 1, 2))) and np.allclose(np.ravel(pictures["std"]), every.std((0, 1, 2)))
+    assert np.allclose(np.ravel(pictures["mean"]), every.mean((0, 1, 2))) and np.allclose(
+        np.ravel(pictures["std"]), every.std((0, 1, 2))
+    )
     assert np.shape(pictures["max"]) == (3, 1, 1) and pictures["count"] == [21]
 
 
@@ -120,7 +136,9 @@ def test_small_shards_hold_the_same_episodes(tmp_path, episodes):
     read = LeRobotEpisodes(tmp_path / "set")
     for got, want in zip(read, episodes):
         assert np.allclose(got.actions, want.actions, atol=1e-12)
-        assert np.array_equal(got.views[0].pictures.read([0], *small_data.SIZE), want.views[0].pictures.read([0], *small_data.SIZE))
+        assert np.array_equal(
+            got.views[0].pictures.read([0], *small_data.SIZE), want.views[0].pictures.read([0], *small_data.SIZE)
+        )
 
 
 def test_pictures_are_resized_with_their_cameras(tmp_path, episodes):
@@ -159,7 +177,9 @@ def test_the_frame_rate_must_be_known(tmp_path):
 
 def version_2(root, episodes):
     """Writes episodes as LeRobot v2.1 did: a parquet file and videos of their own for each, quaternions scalar first."""
-    features = {f"observation.images.{name}": {"dtype": "video", "shape": [*small_data.SIZE, 3]} for name in small_data.NAMES}
+    features = {
+        f"observation.images.{name}": {"dtype": "video", "shape": [*small_data.SIZE, 3]} for name in small_data.NAMES
+    }
     names = ["x", "y", "z", "qw", "qx", "qy", "qz"]
     features["observation.pose"] = {"dtype": "float32", "shape": [7], "names": {"axes": names}}
     features["observation.gripper"] = {"dtype": "float32", "shape": [1], "names": None}
@@ -226,7 +246,10 @@ def test_rotations_in_other_formats_and_tool_frames(tmp_path, form):
     path = tmp_path / "set/data/chunk-000/episode_000000.parquet"
     table = pyarrow.parquet.read_table(path).append_column("tool", pyarrow.array(list(values)))
     pyarrow.parquet.write_table(table, path)
-    edit_json(tmp_path / "set/meta/info.json", lambda info: info["features"].update(tool={"dtype": "float64", "shape": [values.shape[1]]}))
+    edit_json(
+        tmp_path / "set/meta/info.json",
+        lambda info: info["features"].update(tool={"dtype": "float64", "shape": [values.shape[1]]}),
+    )
     part = {"feature": "tool", "format": form, "tool": tool.as_matrix().tolist()}
     edit_json(calibration(tmp_path / "set"), lambda document: document["actions"].update(rotation=part))
     got = Rotation.from_euler("xyz", LeRobotEpisodes(tmp_path / "set")[0].actions[:, 3:6])
@@ -235,7 +258,10 @@ def test_rotations_in_other_formats_and_tool_frames(tmp_path, form):
 
 def test_without_a_calibration_the_error_says_what_to_write(copy):
     calibration(copy).unlink()
-    with pytest.raises(ValueError, match="calibration.json: expected the cameras of 'observation.images.front', 'observation.images.side'"):
+    with pytest.raises(
+        ValueError,
+        match="calibration.json: expected the cameras of 'observation.images.front', 'observation.images.side'",
+    ):
         LeRobotEpisodes(copy)
 
 
@@ -244,12 +270,27 @@ def test_without_a_calibration_the_error_says_what_to_write(copy):
     [
         (lambda d: d.pop("actions"), 'expected "actions" that say which features are position, rotation and gripper'),
         (lambda d: d["cameras"].update({"observation.images.top": None}), "expected keys among"),
-        (lambda d: d["cameras"]["observation.images.front"]["views"][0].pop("width"), 'cameras.observation.images.front: views[0]: expected an object with "width"'),
-        (lambda d: d["actions"]["gripper"].update(columns=["grip"]), "actions.gripper.columns: expected 0..6 or a name (x, y, z, ex, ey, ez, openness), got 'grip'"),
-        (lambda d: d["actions"]["rotation"].update(format="rpy"), "actions.rotation.format: expected euler or quaternion"),
-        (lambda d: d["actions"]["rotation"].update(tool=[[1, 0, 0], [0, 1, 0], [0, 0, -1]]), "tool: expected a 3x3 rotation"),
+        (
+            lambda d: d["cameras"]["observation.images.front"]["views"][0].pop("width"),
+            'cameras.observation.images.front: views[0]: expected an object with "width"',
+        ),
+        (
+            lambda d: d["actions"]["gripper"].update(columns=["grip"]),
+            "actions.gripper.columns: expected 0..6 or a name (x, y, z, ex, ey, ez, openness), got 'grip'",
+        ),
+        (
+            lambda d: d["actions"]["rotation"].update(format="rpy"),
+            "actions.rotation.format: expected euler or quaternion",
+        ),
+        (
+            lambda d: d["actions"]["rotation"].update(tool=[[1, 0, 0], [0, 1, 0], [0, 0, -1]]),
+            "tool: expected a 3x3 rotation",
+        ),
         (lambda d: d["actions"]["position"].update(feature="state"), "expected the feature 'state', got"),
-        (lambda d: d["cameras"].update({"observation.images.front": "../../front.json"}), "expected a file beside calibration.json"),
+        (
+            lambda d: d["cameras"].update({"observation.images.front": "../../front.json"}),
+            "expected a file beside calibration.json",
+        ),
     ],
 )
 def test_a_wrong_calibration_is_named(copy, change, expected):
@@ -280,7 +321,9 @@ def test_damaged_files_are_named(copy):
         LeRobotEpisodes(copy)[0]
     (copy / "videos/observation.images.side/chunk-000/file-000.mp4").unlink()
     edit_json(calibration(copy), lambda d: d.update(actions=None))
-    with pytest.raises(ValueError, match="expected the video of observation.images.side of episode 0, got no such file"):
+    with pytest.raises(
+        ValueError, match="expected the video of observation.images.side of episode 0, got no such file"
+    ):
         LeRobotEpisodes(copy)[0]
 
 

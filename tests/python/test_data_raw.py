@@ -112,7 +112,9 @@ def test_a_demonstration_whose_parts_do_not_fit_is_named(demos):
     with pytest.raises(ValueError, match="front_rgb: expected 9 pictures as observations, got 8"):
         open_recordings("rlbench", demos)[0]
     write_image(folder / "front_rgb/8.png", small_data.pictures(1, size=(8, 8))[0])
-    with pytest.raises(ValueError, match="8.png: expected a picture \\(48, 64, 3\\) uint8 as the first, got \\(8, 8, 3\\)"):
+    with pytest.raises(
+        ValueError, match="8.png: expected a picture \\(48, 64, 3\\) uint8 as the first, got \\(8, 8, 3\\)"
+    ):
         open_recordings("rlbench", demos)[0]
     (folder / "low_dim_obs.pkl").write_bytes(pickled(Demo(_observations=[])))
     with pytest.raises(ValueError, match="low_dim_obs.pkl: expected a Demo with observations"):
@@ -142,7 +144,12 @@ def test_pickles_of_all_protocols_give_what_they_hold(tmp_path):
         "numbers": [0, -1, 255, 2**40, -(2**62), 1.5, float("inf")],
         "flags": [None, True, False],
         "texts": ["", "Küche", b"\xff\x00"],
-        "arrays": [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.eye(3, dtype=">f4")), np.array(["ab", "c"]), np.zeros((0, 3))],
+        "arrays": [
+            np.arange(6.0).reshape(2, 3),
+            np.asfortranarray(np.eye(3, dtype=">f4")),
+            np.array(["ab", "c"]),
+            np.zeros((0, 3)),
+        ],
         "scalars": [np.float32(0.1), np.bool_(True), np.int16(-3)],
         "twice": [shared, shared],
         3: (1, (2, ())),
@@ -151,9 +158,14 @@ def test_pickles_of_all_protocols_give_what_they_hold(tmp_path):
         path = tmp_path / f"{protocol}.pkl"
         path.write_bytes(pickle.dumps(value, protocol=protocol))
         read = read_pickle_data(path)
-        assert read["numbers"] == value["numbers"] and read["flags"] == value["flags"] and read["texts"] == value["texts"]
+        assert (
+            read["numbers"] == value["numbers"] and read["flags"] == value["flags"] and read["texts"] == value["texts"]
+        )
         for got, want in zip(read["arrays"] + read["scalars"], value["arrays"] + value["scalars"]):
-            assert (got.dtype.kind, got.dtype.itemsize) == (want.dtype.kind, want.dtype.itemsize) and got.shape == want.shape
+            assert (got.dtype.kind, got.dtype.itemsize) == (
+                want.dtype.kind,
+                want.dtype.itemsize,
+            ) and got.shape == want.shape
             assert np.array_equal(got, want)
         assert read["twice"][0] is read["twice"][1] and read[3] == [1, [2, []]]
     (tmp_path / "old.pkl").write_bytes(pickle.dumps(value, protocol=0))
@@ -176,7 +188,11 @@ def write_trajectory(folder, frames=9, seed=0):
         (folder / f"images{number}").mkdir(parents=True)
         for time, picture in enumerate(small_data.pictures(frames, seed + number)):
             Image.fromarray(picture).save(folder / f"images{number}" / f"im_{time}.jpg")
-    everything = {"full_state": states(frames, seed), "time_stamp": list(np.arange(frames) / 5), "env_done": [False] * frames}
+    everything = {
+        "full_state": states(frames, seed),
+        "time_stamp": list(np.arange(frames) / 5),
+        "env_done": [False] * frames,
+    }
     (folder / "obs_dict.pkl").write_bytes(pickle.dumps(everything))
     (folder / "policy_out.pkl").write_bytes(pickle.dumps([{"actions": np.zeros(7)}] * (frames - 1)))
     (folder / "lang.txt").write_text("put the pot on the stove\nconfidence: 1\n")
@@ -210,8 +226,18 @@ def test_an_out_npy_holds_trajectories(tmp_path):
     for seed in range(2):
         rows = states(6, seed)
         views = [small_data.pictures(6, seed + number) for number in range(2)]
-        steps = [{"images0": views[0][t], "images1": views[1][t], "state": rows[t], "time_stamp": t / 5} for t in range(6)]
-        trajectories.append({"observations": steps, "next_observations": steps[1:], "actions": list(rows), "terminals": [0] * 6, "language": ["fold the cloth"]})
+        steps = [
+            {"images0": views[0][t], "images1": views[1][t], "state": rows[t], "time_stamp": t / 5} for t in range(6)
+        ]
+        trajectories.append(
+            {
+                "observations": steps,
+                "next_observations": steps[1:],
+                "actions": list(rows),
+                "terminals": [0] * 6,
+                "language": ["fold the cloth"],
+            }
+        )
     (tmp_path / "train").mkdir()
     np.save(tmp_path / "train/out.npy", np.array(trajectories, dtype=object), allow_pickle=True)
     assert kind_of_recordings(tmp_path) == "bridge"
@@ -241,13 +267,17 @@ def test_the_released_layout_of_rlbench_has_every_fourth_frame(demos, tmp_path):
     write_release(open_recordings("rlbench", demos), tmp_path / "out", layout="rlbench", crf=0)
     folder = tmp_path / "out/open_drawer/variation0/episodes/episode1"
     rows = np.load(folder / "actions.npy")
-    assert rows.shape == (11, 8) and np.allclose(convert_actions(rows, source="quaternion")[:, :3], small_data.actions(11, 2)[:, :3])
+    assert rows.shape == (11, 8) and np.allclose(
+        convert_actions(rows, source="quaternion")[:, :3], small_data.actions(11, 2)[:, :3]
+    )
     video = read_video(folder / "view1/rgb/video.mp4")
     assert video.shape == (3, *small_data.SIZE, 3)
     assert abs(video.astype(float).mean((1, 2, 3)) - small_data.pictures(11, 3)[::4].mean((1, 2, 3))).max() < 2
     rig = load_camera_params([folder / "view1/camera_params.json"], 64, 48)
     point = np.array([[0.0, 0.0, 0.1]])
-    assert rig.frames == 3 and np.allclose(rig.camera(0, 2).project(point), camera_of("wrist", 8).project(point), atol=1e-3)
+    assert rig.frames == 3 and np.allclose(
+        rig.camera(0, 2).project(point), camera_of("wrist", 8).project(point), atol=1e-3
+    )
     texts = pickle.loads((tmp_path / "out/open_drawer/variation0/variation_descriptions.pkl").read_bytes())
     assert texts == ["open the top drawer", "grip the top handle"]
 
@@ -259,7 +289,9 @@ def test_the_released_layout_of_bridge_has_cameras_of_vggt(tmp_path):
     extrinsic, intrinsic = (np.load(folder / f"vggt/0/{name}.npy") for name in ("extrinsic", "intrinsic"))
     rig = Rig.from_vggt(extrinsic, intrinsic, width=64, height=48)
     assert all(np.allclose(rig[view].world_from_camera, RIG[view].world_from_camera, atol=1e-9) for view in range(2))
-    assert (folder / "instruction.txt").read_text() == "put the pot on the stove\n" and len(read_video(folder / "video/1.mp4")) == 9
+    assert (folder / "instruction.txt").read_text() == "put the pot on the stove\n" and len(
+        read_video(folder / "video/1.mp4")
+    ) == 9
     with pytest.raises(ValueError, match="expected a new or empty folder"):
         write_release([], tmp_path / "out", layout="bridge")
     with pytest.raises(ValueError, match="expected pinhole cameras that stand still"):

@@ -16,11 +16,22 @@ LAYOUTS = ("native", "lerobot", "release")
 def configure(parser: Parser) -> None:
     group = parser.add_argument_group("recordings and data sets", "When OUT is a folder, IN is one of these.")
     add = group.add_argument
-    add("--from", dest="kind", choices=("bridge", "rlbench", "data"), help="raw recordings, or a data set; default: what IN holds")
+    add(
+        "--from",
+        dest="kind",
+        choices=("bridge", "rlbench", "data"),
+        help="raw recordings, or a data set; default: what IN holds",
+    )
     add("--layout", choices=LAYOUTS, default="native", help="of OUT; default: %(default)s")
     add("--rig", type=Path, metavar="FILE", help="rig.json with the cameras; Bridge's recordings hold none")
     add("--views", nargs="+", metavar="NAME", help="cameras of raw recordings to take; default: all")
-    add("--size", type=whole_number(1, 16384), nargs=2, metavar=("H", "W"), help="of the pictures [px]; default: as they are")
+    add(
+        "--size",
+        type=whole_number(1, 16384),
+        nargs=2,
+        metavar=("H", "W"),
+        help="of the pictures [px]; default: as they are",
+    )
     add("--fps", type=number, metavar="N", help="frames per second, of recordings that do not say")
     add("--crf", type=number, default=18.0, metavar="N", help="of H.264, 0 best .. 51; default: %(default)s")
     add("--lossless", action="store_true", help="keep every pixel (native and lerobot)")
@@ -64,12 +75,16 @@ def write(episodes: Any, kind: str, arguments: Namespace, progress: Any) -> None
     size = tuple(arguments.size) if arguments.size else None
     pictures = {"crf": arguments.crf, "lossless": arguments.lossless, "size": size}
     if arguments.layout == "native":
-        data.write_native(episodes, arguments.output, **pictures, progress=lambda done, total: done and progress(done, total))
+        data.write_native(
+            episodes, arguments.output, **pictures, progress=lambda done, total: done and progress(done, total)
+        )
     elif arguments.layout == "lerobot":
         write_lerobot(episodes, arguments.output, fps=arguments.fps, **pictures, progress=progress)
     else:
         layout = "rlbench" if kind == "rlbench" else "bridge" if kind == "bridge" else release_layout(episodes)
-        write_release(episodes, arguments.output, layout=layout, crf=arguments.crf, fps=arguments.fps, progress=progress)
+        write_release(
+            episodes, arguments.output, layout=layout, crf=arguments.crf, fps=arguments.fps, progress=progress
+        )
 
 
 def release_layout(episodes: Any) -> str:

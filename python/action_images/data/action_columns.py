@@ -39,12 +39,18 @@ class ActionColumns:
         self.format = self._choice(value, "rotation", "format", tuple(SIZES))
         self.rotation = self._part(value, "rotation", table, SIZES[self.format])
         self.gripper = self._part(value, "gripper", table, 1)
-        self.scalar_first = self.format == "quaternion" and self._choice(value, "rotation", "order", ("xyzw", "wxyz")) == "wxyz"
+        self.scalar_first = (
+            self.format == "quaternion" and self._choice(value, "rotation", "order", ("xyzw", "wxyz")) == "wxyz"
+        )
         self.tool = self._tool(value["rotation"].get("tool"))
         self.metres = self._number(value, "position", "metres", 1.0)
-        self.closed, self.open = (self._number(value, "gripper", end, default) for end, default in (("closed", 0.0), ("open", 1.0)))
+        self.closed, self.open = (
+            self._number(value, "gripper", end, default) for end, default in (("closed", 0.0), ("open", 1.0))
+        )
         if self.closed == self.open or self.metres <= 0:
-            raise FormatError(f"[{WHERE}] {name}: expected different values for closed and open, and metres above 0, got others")
+            raise FormatError(
+                f"[{WHERE}] {name}: expected different values for closed and open, and metres above 0, got others"
+            )
 
     def features(self) -> list[str]:
         """The features that are read."""
@@ -72,19 +78,25 @@ class ActionColumns:
         values = np.asarray(rows[feature], np.float64)
         values = values[:, None] if values.ndim == 1 else values
         if max(columns) >= values.shape[1]:
-            raise FormatError(f"[{WHERE}] {self.name}: expected {max(columns) + 1} columns of {feature}, got {values.shape[1]}")
+            raise FormatError(
+                f"[{WHERE}] {self.name}: expected {max(columns) + 1} columns of {feature}, got {values.shape[1]}"
+            )
         return values[:, columns]
 
     def _part(self, value: Any, part: str, table: Columns, size: int) -> tuple[str, list[int]]:
         entry = value.get(part) if isinstance(value, Mapping) else None
         columns = entry.get("columns") if isinstance(entry, Mapping) else None
         if not isinstance(entry, Mapping) or not isinstance(entry.get("feature"), str):
-            raise FormatError(f'[{WHERE}] {self.name}.{part}: expected {{"feature": ..., "columns": [...]}}, got {str(entry)[:60]}')
+            raise FormatError(
+                f'[{WHERE}] {self.name}.{part}: expected {{"feature": ..., "columns": [...]}}, got {str(entry)[:60]}'
+            )
         feature = entry["feature"]
         width, names = table.width_of(feature), table.names_of(feature)
         columns = list(range(width)) if columns is None else columns
         if not isinstance(columns, Sequence) or isinstance(columns, str) or len(columns) != size:
-            raise FormatError(f"[{WHERE}] {self.name}.{part}.columns: expected {size} of the {width} of {feature}, got {str(columns)[:80]}")
+            raise FormatError(
+                f"[{WHERE}] {self.name}.{part}.columns: expected {size} of the {width} of {feature}, got {str(columns)[:80]}"
+            )
         return feature, [self._column(column, width, names, part) for column in columns]
 
     def _column(self, column: Any, width: int, names: list[str], part: str) -> int:
@@ -93,13 +105,17 @@ class ActionColumns:
         if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < width:
             return column
         known = ", ".join(names[:20]) or "no names"
-        raise FormatError(f"[{WHERE}] {self.name}.{part}.columns: expected 0..{width - 1} or a name ({known}), got {str(column)[:40]!r}")
+        raise FormatError(
+            f"[{WHERE}] {self.name}.{part}.columns: expected 0..{width - 1} or a name ({known}), got {str(column)[:40]!r}"
+        )
 
     def _choice(self, value: Any, part: str, name: str, choices: tuple[str, ...]) -> str:
         entry = value.get(part) if isinstance(value, Mapping) else None
         chosen = entry.get(name, choices[0]) if isinstance(entry, Mapping) else choices[0]
         if chosen not in choices:
-            raise FormatError(f"[{WHERE}] {self.name}.{part}.{name}: expected {' or '.join(choices)}, got {str(chosen)[:40]!r}")
+            raise FormatError(
+                f"[{WHERE}] {self.name}.{part}.{name}: expected {' or '.join(choices)}, got {str(chosen)[:40]!r}"
+            )
         return chosen
 
     def _number(self, value: Mapping[str, Any], part: str, name: str, default: float) -> float:

@@ -29,7 +29,9 @@ class LeRobotEpisodes(Episodes):
     def __init__(self, path: str | os.PathLike[str]):
         self.meta = LeRobotMeta(os.fspath(path))
         if self.meta.image_keys and not self.meta.video_keys:
-            raise FormatError(f"[{WHERE}] {self.meta.root}: expected pictures as videos, got {self.meta.image_keys[0]!r} as image files")
+            raise FormatError(
+                f"[{WHERE}] {self.meta.root}: expected pictures as videos, got {self.meta.image_keys[0]!r} as image files"
+            )
         self.calibration = Calibration(self.meta)
         self._actions = lru_cache(maxsize=256)(self._read_actions)
 
@@ -48,7 +50,14 @@ class LeRobotEpisodes(Episodes):
         views = [self._view(record, key, cameras[key]) for key in self.calibration.view_keys()]
         actions = self._actions(index % len(self)) if self.calibration.actions else None
         name = self.episode_name(index % len(self))
-        return Episode(views, texts=list(record.texts), actions=actions, frames=record.frames, frame_rate=self.meta.frame_rate, name=name)
+        return Episode(
+            views,
+            texts=list(record.texts),
+            actions=actions,
+            frames=record.frames,
+            frame_rate=self.meta.frame_rate,
+            name=name,
+        )
 
     def episode_name(self, index: int) -> str:
         return f"{self.meta.root}: episode {self.meta.record(index).index}"
@@ -58,7 +67,9 @@ class LeRobotEpisodes(Episodes):
         files = dict.fromkeys(self.meta.files())
         for index in range(len(self)):
             record = self.meta.record(index)
-            files.update(dict.fromkeys([record.rows, *(record.videos[key].path for key in self.calibration.view_keys())]))
+            files.update(
+                dict.fromkeys([record.rows, *(record.videos[key].path for key in self.calibration.view_keys())])
+            )
         return list(files)
 
     @property
@@ -75,7 +86,9 @@ class LeRobotEpisodes(Episodes):
     def _view(self, record: EpisodeRecord, key: str, cameras: list) -> EpisodeView:
         part = record.videos[key]
         if not part.path.is_file():
-            raise FormatError(f"[{WHERE}] {part.path}: expected the video of {key} of episode {record.index}, got no such file")
+            raise FormatError(
+                f"[{WHERE}] {part.path}: expected the video of {key} of episode {record.index}, got no such file"
+            )
         return EpisodeView(cameras, video_frames(part.path, part.first), name=view_name(key))
 
     def _read_actions(self, index: int) -> np.ndarray:
@@ -84,10 +97,14 @@ class LeRobotEpisodes(Episodes):
         names = [*self.calibration.actions.features(), "frame_index"]
         rows = read_table(record.rows, names, episode=record.index)
         if len(rows["frame_index"]) != record.frames:
-            raise FormatError(f"[{WHERE}] {record.rows}: expected {record.frames} rows of episode {record.index}, got {len(rows['frame_index'])}")
+            raise FormatError(
+                f"[{WHERE}] {record.rows}: expected {record.frames} rows of episode {record.index}, got {len(rows['frame_index'])}"
+            )
         order = np.argsort(rows["frame_index"], kind="stable")
         if not np.array_equal(np.asarray(rows["frame_index"])[order], np.arange(record.frames)):
-            raise FormatError(f"[{WHERE}] {record.rows}: expected frame_index 0..{record.frames - 1} in episode {record.index}, got others")
+            raise FormatError(
+                f"[{WHERE}] {record.rows}: expected frame_index 0..{record.frames - 1} in episode {record.index}, got others"
+            )
         return self.calibration.actions.actions({name: np.asarray(rows[name])[order] for name in names})
 
 

@@ -28,10 +28,14 @@ class Calibration:
     def __init__(self, meta: LeRobotMeta):
         self.meta, self.path = meta, meta.root / FILE
         if not self.path.is_file():
-            raise FormatError(f"[{WHERE}] {self.path}: expected the cameras of {keys_text(camera_keys(meta))}, got no such file; {HELP}")
+            raise FormatError(
+                f"[{WHERE}] {self.path}: expected the cameras of {keys_text(camera_keys(meta))}, got no such file; {HELP}"
+            )
         document = read_json(self.path)
         if document.get("format") != FORMAT or document.get("version") != VERSION:
-            raise FormatError(f'[{WHERE}] {self.path}: expected "format": "{FORMAT}", "version": {VERSION}, got others; {HELP}')
+            raise FormatError(
+                f'[{WHERE}] {self.path}: expected "format": "{FORMAT}", "version": {VERSION}, got others; {HELP}'
+            )
         self.cameras = self._mapping(document.get("cameras", {}), f"{self.path}: cameras")
         self.episode_files = str(document.get("episode_files", ""))
         self._check_complete()
@@ -56,16 +60,21 @@ class Calibration:
         missing = [key for key in camera_keys(self.meta) if key not in self.cameras]
         if missing and not self.episode_files:
             raise FormatError(
-                f"[{WHERE}] {self.path}: expected cameras of {keys_text(missing)} (a rig.json with one view, or null to leave it out), got none; {HELP}"
+                f"[{WHERE}] {self.path}: expected cameras of {keys_text(missing)} (a rig.json with one view, or null to leave it "
+                f"out), got none; {HELP}"
             )
 
     def _mapping(self, value: Any, name: str) -> dict[str, list[Camera] | None]:
         if not isinstance(value, Mapping):
-            raise FormatError(f"[{WHERE}] {name}: expected an object with a rig of every video key, got {type(value).__name__}")
+            raise FormatError(
+                f"[{WHERE}] {name}: expected an object with a rig of every video key, got {type(value).__name__}"
+            )
         full = {key if key in self.meta.features else PREFIX + key: entry for key, entry in value.items()}
         unknown = [key for key in full if key not in self.meta.video_keys]
         if unknown:
-            raise FormatError(f"[{WHERE}] {name}: expected keys among {keys_text(self.meta.video_keys)}, got {unknown[0]!r}")
+            raise FormatError(
+                f"[{WHERE}] {name}: expected keys among {keys_text(self.meta.video_keys)}, got {unknown[0]!r}"
+            )
         return {key: self._cameras(entry, f"{name}.{key}") for key, entry in full.items()}
 
     def _cameras(self, entry: Any, name: str) -> list[Camera] | None:
@@ -92,7 +101,8 @@ class Calibration:
     def _actions(self, document: Mapping[str, Any]) -> ActionColumns | None:
         if "actions" not in document:
             raise FormatError(
-                f"[{WHERE}] {self.path}: expected \"actions\" that say which features are position, rotation and gripper (or null for videos alone), got none; {HELP}"
+                f'[{WHERE}] {self.path}: expected "actions" that say which features are position, rotation and gripper (or null '
+                f"for videos alone), got none; {HELP}"
             )
         value = document["actions"]
         return None if value is None else ActionColumns(value, self.meta, f"{self.path}: actions")

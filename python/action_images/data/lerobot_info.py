@@ -12,7 +12,13 @@ from .lerobot_shards import FILES_OF_A_CHUNK, ROWS, VIDEOS, to_disk
 from .lerobot_tables import parquet
 
 ACTION_NAMES = ["x", "y", "z", "ex", "ey", "ez", "openness"]
-DEFAULTS = {"timestamp": "float32", "frame_index": "int64", "episode_index": "int64", "index": "int64", "task_index": "int64"}
+DEFAULTS = {
+    "timestamp": "float32",
+    "frame_index": "int64",
+    "episode_index": "int64",
+    "index": "int64",
+    "task_index": "int64",
+}
 STATE, ACTION = "observation.state", "action"
 NUMBERS_OF_ACTIONS = {STATE: "float64", ACTION: "float32"}
 
@@ -22,7 +28,12 @@ def features_of(videos: Mapping[str, tuple[int, int]], actions: bool, video_info
     features: dict[str, Any] = {}
     for key, (height, width) in videos.items():
         info = {"video.height": height, "video.width": width, **video_info}
-        features[key] = {"dtype": "video", "shape": [height, width, 3], "names": ["height", "width", "channels"], "info": info}
+        features[key] = {
+            "dtype": "video",
+            "shape": [height, width, 3],
+            "names": ["height", "width", "channels"],
+            "info": info,
+        }
     for key, dtype in NUMBERS_OF_ACTIONS.items() if actions else ():
         features[key] = {"dtype": dtype, "shape": [7], "names": ACTION_NAMES}
     for key, dtype in DEFAULTS.items():
@@ -65,7 +76,9 @@ def episodes_schema(features: Mapping[str, Any]) -> Any:
     return pyarrow.schema(fields)
 
 
-def info_of(features: Mapping[str, Any], counts: Mapping[str, int], fps: float, options: Mapping[str, Any]) -> dict[str, Any]:
+def info_of(
+    features: Mapping[str, Any], counts: Mapping[str, int], fps: float, options: Mapping[str, Any]
+) -> dict[str, Any]:
     """What meta/info.json holds."""
     return {
         "codebase_version": "v3.0",
@@ -93,7 +106,13 @@ def write_tasks(root: Path, tasks: Sequence[str]) -> None:
         {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64", **column},
         {"name": "task", "field_name": "task", "pandas_type": "unicode", "numpy_type": "object", **column},
     ]
-    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns, "creator": {"library": "pyarrow"}, "pandas_version": "2.0.0"}
+    pandas = {
+        "index_columns": ["task"],
+        "column_indexes": [],
+        "columns": columns,
+        "creator": {"library": "pyarrow"},
+        "pandas_version": "2.0.0",
+    }
     table = pyarrow.table({"task_index": pyarrow.array(range(len(tasks)), pyarrow.int64()), "task": list(tasks)})
     parquet().write_table(table.replace_schema_metadata({b"pandas": json.dumps(pandas).encode()}), path)
     to_disk(path)

@@ -86,26 +86,34 @@ class LeRobotMeta:
         """A path template such as "data/chunk-{chunk_index:03d}/..." filled in; it stays inside the data set."""
         text = filled(template, numbers)
         if Path(text).is_absolute() or ".." in Path(text).parts:
-            raise FormatError(f"[{WHERE}] {self.root}/meta/info.json: expected paths inside the data set, got {text[:80]!r}")
+            raise FormatError(
+                f"[{WHERE}] {self.root}/meta/info.json: expected paths inside the data set, got {text[:80]!r}"
+            )
         return self.root / text
 
     def _major(self) -> int:
         version = str(self.info.get("codebase_version", ""))
         match = re.fullmatch(r"v?([23])\.\d+(\.\d+)?", version)
         if not match:
-            raise FormatError(f"[{WHERE}] {self.root}/meta/info.json: expected codebase_version v2.x or v3.0, got {version[:20]!r}")
+            raise FormatError(
+                f"[{WHERE}] {self.root}/meta/info.json: expected codebase_version v2.x or v3.0, got {version[:20]!r}"
+            )
         return int(match[1])
 
     def _field(self, name: str, kind: type) -> Any:
         value = self.info.get(name)
         if not isinstance(value, kind):
-            raise FormatError(f"[{WHERE}] {self.root}/meta/info.json: expected {name!r} of type {kind.__name__}, got {str(value)[:40]}")
+            raise FormatError(
+                f"[{WHERE}] {self.root}/meta/info.json: expected {name!r} of type {kind.__name__}, got {str(value)[:40]}"
+            )
         return value
 
     def _number(self, name: str, largest: float) -> float:
         value = self.info.get(name)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= largest:
-            raise FormatError(f"[{WHERE}] {self.root}/meta/info.json: expected {name!r} above 0, up to {largest:g}, got {str(value)[:40]}")
+            raise FormatError(
+                f"[{WHERE}] {self.root}/meta/info.json: expected {name!r} above 0, up to {largest:g}, got {str(value)[:40]}"
+            )
         return float(value)
 
 
@@ -119,7 +127,10 @@ class _version_2:
         self.videos = meta._field("video_path", str) if meta.video_keys else ""
         path = meta.root / "meta/episodes.jsonl"
         lines = sorted(read_lines(path), key=lambda line: whole(line, "episode_index", path))
-        self.lines = [(whole(line, "episode_index", path), whole(line, "length", path, MOST_FRAMES), texts_of(line)) for line in lines]
+        self.lines = [
+            (whole(line, "episode_index", path), whole(line, "length", path, MOST_FRAMES), texts_of(line))
+            for line in lines
+        ]
         numbers = [number for number, _, _ in self.lines]
         if len(set(numbers)) != len(numbers):
             raise FormatError(f"[{WHERE}] {path}: expected every episode once, got one twice")
@@ -130,7 +141,9 @@ class _version_2:
     def record(self, index: int) -> EpisodeRecord:
         number, frames, texts = self.lines[index]
         numbers = {"episode_chunk": number // self.chunk, "episode_index": number}
-        videos = {key: VideoPart(self.meta.path(self.videos, video_key=key, **numbers), 0) for key in self.meta.video_keys}
+        videos = {
+            key: VideoPart(self.meta.path(self.videos, video_key=key, **numbers), 0) for key in self.meta.video_keys
+        }
         return EpisodeRecord(number, frames, texts, self.meta.path(self.rows, **numbers), videos)
 
 

@@ -41,7 +41,10 @@ class Moments:
         """As LeRobot writes it; `weight` values count as one."""
         deviation = np.sqrt(self.square / self.count)
         parts = {"min": self.least, "max": self.greatest, "mean": self.mean, "std": deviation}
-        return {**{name: np.atleast_1d(value).tolist() for name, value in parts.items()}, "count": [self.count // weight]}
+        return {
+            **{name: np.atleast_1d(value).tolist() for name, value in parts.items()},
+            "count": [self.count // weight],
+        }
 
 
 class PictureMoments:
@@ -70,7 +73,9 @@ class PictureMoments:
 
     def report(self) -> dict[str, list]:
         report = self.moments.report(self.pixels)
-        return {name: value if name == "count" else np.reshape(value, (3, 1, 1)).tolist() for name, value in report.items()}
+        return {
+            name: value if name == "count" else np.reshape(value, (3, 1, 1)).tolist() for name, value in report.items()
+        }
 
 
 class Statistics:

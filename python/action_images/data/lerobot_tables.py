@@ -24,7 +24,9 @@ def parquet() -> Any:
     return pyarrow.parquet
 
 
-def read_table(path: Path, names: Sequence[str], *, optional: Sequence[str] = (), episode: int | None = None) -> dict[str, Any]:
+def read_table(
+    path: Path, names: Sequence[str], *, optional: Sequence[str] = (), episode: int | None = None
+) -> dict[str, Any]:
     """Columns by name: numbers as arrays (rows,) or (rows, n), texts and lists of texts as lists.
 
     optional: names that may be missing. episode: only the rows with this episode_index.
@@ -43,7 +45,9 @@ def read_table(path: Path, names: Sequence[str], *, optional: Sequence[str] = ()
             groups = row_groups(file, episode)
             check_size(file, groups, set(wanted), path)
             read = list(dict.fromkeys([*wanted, "episode_index"] if episode is not None else wanted))
-            table = file.read_row_groups(groups, columns=read) if groups else file.schema_arrow.empty_table().select(read)
+            table = (
+                file.read_row_groups(groups, columns=read) if groups else file.schema_arrow.empty_table().select(read)
+            )
     except (OSError, pyarrow.ArrowException) as error:
         raise FormatError(f"[{WHERE}] {path}: expected a readable parquet file, got {str(error)[:160]}") from error
     if episode is not None:
@@ -127,5 +131,7 @@ def numbers_of(array: Any, name: str) -> np.ndarray:
     numeric = pyarrow.types
     plain = numeric.is_integer(array.type) or numeric.is_floating(array.type) or numeric.is_boolean(array.type)
     if not plain or array.null_count:
-        raise FormatError(f"[{WHERE}] {name}: expected numbers in every row, got {array.type} with {array.null_count} empty")
+        raise FormatError(
+            f"[{WHERE}] {name}: expected numbers in every row, got {array.type} with {array.null_count} empty"
+        )
     return array.to_numpy(zero_copy_only=False)

@@ -84,7 +84,9 @@ class Writer:
         self.root, self.options = root, options
         self.fps = first.frame_rate or float(options.fps or 0)
         if not 0 < self.fps <= 1000:
-            raise ValueError(f"[{WHERE}] fps: expected above 0 up to 1000, for {first.name} does not say it, got {options.fps}")
+            raise ValueError(
+                f"[{WHERE}] fps: expected above 0 up to 1000, for {first.name} does not say it, got {options.fps}"
+            )
         self.sizes = {view.name: self._size(view) for view in first.views}
         self._check_names(first)
         self.with_actions = first.actions is not None
@@ -139,7 +141,9 @@ class Writer:
         names = [view.name for view in first.views]
         bad = [name for name in names if not name or "/" in name or names.count(name) > 1]
         if bad:
-            raise FormatError(f"[{WHERE}] {first.name}: expected views with different names without a slash, got {bad[0]!r}")
+            raise FormatError(
+                f"[{WHERE}] {first.name}: expected views with different names without a slash, got {bad[0]!r}"
+            )
 
     def _check(self, episode: Episode) -> None:
         """Raises FormatError unless an episode has what the first one has."""
@@ -150,12 +154,18 @@ class Writer:
 
         names = [view.name for view in episode.views]
         require(sorted(names) == sorted(self.sizes), f"the views {', '.join(self.sizes)}", ", ".join(names))
-        require((episode.actions is not None) == self.with_actions, "actions" if self.with_actions else "no actions", "others")
+        require(
+            (episode.actions is not None) == self.with_actions,
+            "actions" if self.with_actions else "no actions",
+            "others",
+        )
         rate = episode.frame_rate or self.fps
         require(abs(rate - self.fps) < 1e-6 * self.fps, f"{self.fps:g} frames per second", f"{rate:g}")
         for view in episode.views:
             size = self._size(view)
-            require(size == self.sizes[view.name], f"{view.name} of {self.sizes[view.name]} px (or the option size)", size)
+            require(
+                size == self.sizes[view.name], f"{view.name} of {self.sizes[view.name]} px (or the option size)", size
+            )
 
     def _add_view(self, episode: Episode, view: EpisodeView) -> dict[str, Any]:
         """Writes pictures and action images of one view; returns where they lie and their statistics."""
@@ -189,7 +199,11 @@ class Writer:
             columns[STATE] = actions
             columns[ACTION] = np.concatenate([actions[1:], actions[-1:]]).astype(np.float32)
         columns |= {"timestamp": (steps / self.fps).astype(np.float32), "frame_index": steps}
-        columns |= {"episode_index": np.full(len(steps), self.count), "index": self.frames + steps, "task_index": np.full(len(steps), task)}
+        columns |= {
+            "episode_index": np.full(len(steps), self.count),
+            "index": self.frames + steps,
+            "task_index": np.full(len(steps), task),
+        }
         place = self.rows.make_room()
         self.rows.add(columns)
         record = {f"data/{name}": value for name, value in place.items()}
@@ -233,7 +247,13 @@ def rig_of(cameras: Sequence[Camera], frames: Sequence[int]) -> Rig:
 def video_info(fps: float, lossless: bool) -> dict[str, Any]:
     """What LeRobot notes of a video beside its size."""
     pixels = "gbrp" if lossless else "yuv420p"
-    info = {"codec": "h264", "pix_fmt": pixels, "is_depth_map": False, "fps": int(fps) if float(fps).is_integer() else fps, "channels": 3}
+    info = {
+        "codec": "h264",
+        "pix_fmt": pixels,
+        "is_depth_map": False,
+        "fps": int(fps) if float(fps).is_integer() else fps,
+        "channels": 3,
+    }
     return {**{f"video.{name}": value for name, value in info.items()}, "has_audio": False}
 
 

@@ -71,7 +71,9 @@ def write_sample(folder: Path, number: int, dataset: Dataset, index: int, conven
 
     sample, rate = dataset[index], dataset.episodes[index].frame_rate or FRAME_RATE
     name = f"sample_{number:03d}.mp4"
-    write_video(folder / name, pictures_of(sample, convention), fps=float(np.clip(rate / sample.interval, 1.0, 60.0)), crf=18)
+    write_video(
+        folder / name, pictures_of(sample, convention), fps=float(np.clip(rate / sample.interval, 1.0, 60.0)), crf=18
+    )
     views, frames, height, width = sample.video.shape[:4]
     facts = f"{views} views of {height} x {width}, {frames} frames from {sample.start} on, every {sample.interval}."
     facts += "" if sample.actions is not None else " No actions."
@@ -97,4 +99,6 @@ def page(name: str, episodes: int, shown: list[Shown], folder: Path) -> str:
             f'<figure><video controls loop muted playsinline src="data:video/mp4;base64,{video}"></video>'
             f"<figcaption><b>{texts[0]}</b><span>{texts[1]}</span><span>{texts[2]}</span></figcaption></figure>"
         )
-    return Template(template).substitute(name=escape(name), episodes=episodes, samples=len(shown), figures="\n".join(figures))
+    return Template(template).substitute(
+        name=escape(name), episodes=episodes, samples=len(shown), figures="\n".join(figures)
+    )

@@ -20,7 +20,7 @@ def kind_of_recordings(path: str | os.PathLike[str]) -> str | None:
     if path.name == raw_bridge.ARRAY:
         return "bridge"
     marks = {raw_rlbench.PICKLE: "rlbench", raw_bridge.STATES: "bridge", raw_bridge.ARRAY: "bridge"}
-    for folder, _, files in os.walk(path):
+    for _, _, files in os.walk(path):
         for mark, kind in marks.items():
             if mark in files:
                 return kind
@@ -36,5 +36,7 @@ def open_recordings(
     if kind == "rlbench":
         return raw_rlbench.RawRLBench(path, rig=rig, views=views)
     if rig is None:
-        raise ValueError("[data::open_recordings] rig: expected the cameras, which Bridge's recordings do not hold, got none")
+        raise ValueError(
+            "[data::open_recordings] rig: expected the cameras, which Bridge's recordings do not hold, got none"
+        )
     return raw_bridge.RawBridge(path, rig=rig, views=views)

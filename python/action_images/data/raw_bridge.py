@@ -71,7 +71,9 @@ class RawBridge(Episodes):
         found = [name for name in self.views if (folder / name).is_dir()]
         if not found:
             got = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "none"
-            raise FormatError(f"[{WHERE}] {folder}: expected pictures of {', '.join(self.views)}, the rig's views, got {got}")
+            raise FormatError(
+                f"[{WHERE}] {folder}: expected pictures of {', '.join(self.views)}, the rig's views, got {got}"
+            )
         return found
 
     def _of_array(self, file: Path, number: int) -> Episode:
@@ -81,17 +83,25 @@ class RawBridge(Episodes):
             raise FormatError(f"[{WHERE}] {name}: expected observations, got none")
         names = [view for view in self.views if view in steps[0]]
         if not names:
-            raise FormatError(f"[{WHERE}] {name}: expected pictures of {', '.join(self.views)}, the rig's views, got {', '.join(map(str, steps[0]))}")
-        arrays = {view: stacked(((f"{name}: {view}", step.get(view)) for step in steps), len(steps), WHERE) for view in names}
+            raise FormatError(
+                f"[{WHERE}] {name}: expected pictures of {', '.join(self.views)}, the rig's views, got {', '.join(map(str, steps[0]))}"
+            )
+        arrays = {
+            view: stacked(((f"{name}: {view}", step.get(view)) for step in steps), len(steps), WHERE) for view in names
+        }
         states = [step.get("state") for step in steps]
         return self._episode(name, arrays, states, Path(name), language_of(trajectory) or texts_of(file.parent))
 
-    def _episode(self, name: str, pictures: dict[str, np.ndarray], states: Any, path: Path, texts: list[str]) -> Episode:
+    def _episode(
+        self, name: str, pictures: dict[str, np.ndarray], states: Any, path: Path, texts: list[str]
+    ) -> Episode:
         actions = actions_of(states, path)
         views = []
         for view, frames in pictures.items():
             if abs(len(frames) - len(actions)) > 1:  # a recording may end with a picture or with a state
-                raise FormatError(f"[{WHERE}] {name}: expected {len(actions)} pictures of {view} as states, got {len(frames)}")
+                raise FormatError(
+                    f"[{WHERE}] {name}: expected {len(actions)} pictures of {view} as states, got {len(frames)}"
+                )
             views.append(EpisodeView(self._cameras(view, frames), frames, name=view))
         frames = min(len(actions), *(len(array) for array in pictures.values()))
         return Episode(views, texts=texts, actions=actions[:frames], frames=frames, frame_rate=FRAME_RATE, name=name)

@@ -41,7 +41,9 @@ class PictureFiles:
     def array(self) -> np.ndarray:
         """All frames (T, H, W, 3) uint8. Raises FormatError naming a picture that is damaged or of another size."""
         if len(self) * self.height * self.width * 3 > LARGEST_VIEW:
-            raise FormatError(f"[{self.where}] {self.files[0].parent}: expected pictures of at most {LARGEST_VIEW} bytes, got more")
+            raise FormatError(
+                f"[{self.where}] {self.files[0].parent}: expected pictures of at most {LARGEST_VIEW} bytes, got more"
+            )
         return stacked(((path, read_image(path)) for path in self.files), len(self), self.where)
 
 
@@ -49,10 +51,17 @@ def stacked(pictures: Iterable[tuple[object, np.ndarray]], count: int, where: st
     """Named pictures of one size as (T, H, W, 3) uint8. Raises FormatError naming the first that is none."""
     frames = None
     for number, (name, picture) in enumerate(pictures):
-        plain = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+        plain = (
+            isinstance(picture, np.ndarray)
+            and picture.dtype == np.uint8
+            and picture.ndim == 3
+            and picture.shape[2] == 3
+        )
         if not plain or (frames is not None and picture.shape != frames.shape[1:]):
             expected = "(H, W, 3) uint8" if frames is None else f"{frames.shape[1:]} uint8 as the first"
-            raise FormatError(f"[{where}] {name}: expected a picture {expected}, got {getattr(picture, 'shape', type(picture).__name__)}")
+            raise FormatError(
+                f"[{where}] {name}: expected a picture {expected}, got {getattr(picture, 'shape', type(picture).__name__)}"
+            )
         if frames is None:
             frames = np.empty((count, *picture.shape), np.uint8)
         frames[number] = picture
@@ -68,5 +77,7 @@ def numbers_of(value: object, shape: tuple[int, ...], name: str, where: str) -> 
     fits = array.ndim == len(shape) and all(want in (-1, got) for want, got in zip(shape, array.shape))
     if not fits or not np.isfinite(array).all():
         expected = str(shape).replace("-1", "T")
-        raise FormatError(f"[{where}] {name}: expected finite numbers {expected}, got {array.shape or type(value).__name__}")
+        raise FormatError(
+            f"[{where}] {name}: expected finite numbers {expected}, got {array.shape or type(value).__name__}"
+        )
     return array

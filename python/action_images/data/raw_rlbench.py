@@ -51,19 +51,27 @@ class RawRLBench(Episodes):
             for name, files in pictures.items()
         ]
         actions = actions_of(observations, folder / PICKLE)
-        return Episode(views, texts=texts_of(folder), actions=actions, frames=len(actions), frame_rate=FRAME_RATE, name=str(folder))
+        return Episode(
+            views, texts=texts_of(folder), actions=actions, frames=len(actions), frame_rate=FRAME_RATE, name=str(folder)
+        )
 
     def _names(self, folder: Path) -> list[str]:
-        found = sorted(path.name[: -len(PICTURES)] for path in folder.iterdir() if path.is_dir() and path.name.endswith(PICTURES))
+        found = sorted(
+            path.name[: -len(PICTURES)] for path in folder.iterdir() if path.is_dir() and path.name.endswith(PICTURES)
+        )
         missing = [name for name in self.views or [] if name not in found]
         if missing or not found:
-            raise FormatError(f"[{WHERE}] {folder}: expected {missing[0] if missing else '<camera>'}{PICTURES}/, got {', '.join(found) or 'none'}")
+            raise FormatError(
+                f"[{WHERE}] {folder}: expected {missing[0] if missing else '<camera>'}{PICTURES}/, got {', '.join(found) or 'none'}"
+            )
         return found if self.views is None else self.views
 
     def _pictures(self, folder: Path, name: str, frames: int) -> PictureFiles:
         files = picture_files(folder / f"{name}{PICTURES}")
         if len(files) != frames:
-            raise FormatError(f"[{WHERE}] {folder / (name + PICTURES)}: expected {frames} pictures as observations, got {len(files)}")
+            raise FormatError(
+                f"[{WHERE}] {folder / (name + PICTURES)}: expected {frames} pictures as observations, got {len(files)}"
+            )
         return PictureFiles(files, WHERE)
 
     def _cameras(self, folder: Path, name: str, observations: list[dict[str, Any]], size: PictureFiles) -> list[Camera]:
@@ -74,7 +82,9 @@ class RawRLBench(Episodes):
             misc = observation.get("misc")
             keys = [f"{name}_camera_{kind}" for kind in ("intrinsics", "extrinsics")]
             if not isinstance(misc, dict) or any(misc.get(key) is None for key in keys):
-                raise FormatError(f"[{WHERE}] {folder / PICKLE}: expected {keys[0]} and {keys[1]} in misc of observation {time} (or a rig), got none")
+                raise FormatError(
+                    f"[{WHERE}] {folder / PICKLE}: expected {keys[0]} and {keys[1]} in misc of observation {time} (or a rig), got none"
+                )
             where = f"{folder / PICKLE}: observation {time}: "
             intrinsics = numbers_of(misc[keys[0]], (3, 3), where + keys[0], WHERE)
             pose = numbers_of(misc[keys[1]], (4, 4), where + keys[1], WHERE)
@@ -135,6 +145,8 @@ def standing(cameras: list[Camera]) -> list[Camera]:
 
     def same(camera: Camera) -> bool:
         first = cameras[0]
-        return np.array_equal(camera.intrinsics, first.intrinsics) and np.array_equal(camera.world_from_camera, first.world_from_camera)
+        return np.array_equal(camera.intrinsics, first.intrinsics) and np.array_equal(
+            camera.world_from_camera, first.world_from_camera
+        )
 
     return cameras[:1] if all(map(same, cameras)) else cameras

@@ -86,7 +86,9 @@ def write_bridge_episode(root: Path, episode: Episode, taken: dict[str, int], op
     cameras = [in_front(view.cameras[0]) for view in episode.views]
     still = all(len(view.cameras) == 1 for view in episode.views)
     if not still or any(camera.lens != "none" for camera in cameras):
-        raise FormatError(f"[{WHERE}] {episode.name}: expected pinhole cameras that stand still, which the layout bridge holds, got others")
+        raise FormatError(
+            f"[{WHERE}] {episode.name}: expected pinhole cameras that stand still, which the layout bridge holds, got others"
+        )
     number = taken["episode"] = taken.get("episode", -1) + 1
     folder = root / "processed" / f"{number:06d}"
     (folder / "video").mkdir(parents=True)
