@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -33,7 +32,7 @@ class LeRobotEpisodes(Episodes):
                 f"[{WHERE}] {self.meta.root}: expected pictures as videos, got {self.meta.image_keys[0]!r} as image files"
             )
         self.calibration = Calibration(self.meta)
-        self._actions = lru_cache(maxsize=256)(self._read_actions)
+        self._actions = lru_cache(maxsize=64)(self._read_actions)
 
     @property
     def name(self) -> str:
@@ -62,21 +61,11 @@ class LeRobotEpisodes(Episodes):
     def episode_name(self, index: int) -> str:
         return f"{self.meta.root}: episode {self.meta.record(index).index}"
 
-    def files(self) -> list[Path]:
-        """The files that the episodes are read from, each once: those of `meta`, then rows and videos."""
-        files = dict.fromkeys(self.meta.files())
-        for index in range(len(self)):
-            record = self.meta.record(index)
-            files.update(
-                dict.fromkeys([record.rows, *(record.videos[key].path for key in self.calibration.view_keys())])
-            )
-        return list(files)
-
     @property
     def fingerprint(self) -> str:
         """The sha1 over the files' names and sizes, and the contents of `meta` and of rows up to 16 MiB."""
         digest = hashlib.sha1()
-        for path in self.files():
+        for path in self.meta.files(self.calibration.view_keys()):
             size = path.stat().st_size if path.is_file() else -1
             digest.update(f"{path.relative_to(self.meta.root)}\0{size}\0".encode())
             if path.suffix != ".mp4" and 0 <= size <= LARGEST_HASHED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,10 @@ class LeRobotMeta:
         """What is known of the episode at a position. Raises FormatError if it does not fit together."""
         return self._episodes.record(index)
 
-    def files(self) -> list[Path]:
-        """The files of `meta`, sorted."""
-        return sorted(path for path in (self.root / "meta").rglob("*") if path.is_file())
+    def files(self, keys: Sequence[str]) -> list[Path]:
+        """The files that the episodes are read from, each once: those of `meta`, then rows, then videos of some keys."""
+        meta = sorted(path for path in (self.root / "meta").rglob("*") if path.is_file())
+        return [*meta, *dict.fromkeys(self._episodes.files(keys))]
 
     def width_of(self, feature: str) -> int:
         """How many numbers a row of a feature has."""
@@ -138,6 +139,11 @@ class _version_2:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def files(self, keys: Sequence[str]) -> Iterator[Path]:
+        for index in range(len(self)):
+            record = self.record(index)
+            yield from (record.rows, *(record.videos[key].path for key in keys))
+
     def record(self, index: int) -> EpisodeRecord:
         number, frames, texts = self.lines[index]
         numbers = {"episode_chunk": number // self.chunk, "episode_index": number}
@@ -170,6 +176,15 @@ class _version_3:
 
     def __len__(self) -> int:
         return len(self.order)
+
+    def files(self, keys: Sequence[str]) -> Iterator[Path]:
+        for template, prefix, key in [
+            (self.rows, "data", {}),
+            *((self.videos, f"videos/{key}", {"video_key": key}) for key in keys),
+        ]:
+            places = [self.columns[f"{prefix}/{name}"] for name in ("chunk_index", "file_index")]
+            for chunk, file in np.unique(np.stack(places, axis=1).astype(np.int64), axis=0):
+                yield self.meta.path(template, chunk_index=int(chunk), file_index=int(file), **key)
 
     def record(self, index: int) -> EpisodeRecord:
         row = int(self.order[index])
