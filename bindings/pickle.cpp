@@ -59,7 +59,8 @@ py::object list_object(const PickledValue& value, const Objects& objects) {
 
 py::dict dict_object(const PickledValue& value, const Objects& objects) {
   py::dict dict;
-  for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) dict[objects[value.items[i]]] = objects[value.items[i + 1]];
+  for (std::size_t i = 0; i + 1 < value.items.size(); i += 2)
+    dict[objects[value.items[i]]] = objects[value.items[i + 1]];
   return dict;
 }
 
@@ -111,5 +112,6 @@ py::object read_pickle_data(const std::filesystem::path& path, std::vector<std::
 
 void bind_pickle(py::module_& module) {
   module.def("read_pickle_data", &read_pickle_data, py::arg("path"), py::kw_only(),
-             py::arg("classes") = std::vector<std::string>{}, py::arg("offset") = 0, py::arg("largest") = 4ULL << 30, read_doc);
+             py::arg("classes") = std::vector<std::string>{}, py::arg("offset") = 0, py::arg("largest") = 4ULL << 30,
+             read_doc);
 }

@@ -67,7 +67,8 @@ void bind_video_writer(py::module_& module) {
            py::arg("pixel_format") = VideoOptions{}.pixel_format, py::arg("keyframes") = VideoOptions{}.keyframes)
       .def("add", &PieceWriter::add, py::arg("frames"), "Appends frames (T, height, width, 3) uint8.")
       .def("finish", &PieceWriter::finish, "Completes the file and gives it its name.")
-      .def("__enter__", [](PieceWriter& self) -> PieceWriter& { return self; }, py::return_value_policy::reference)
+      .def(
+          "__enter__", [](PieceWriter& self) -> PieceWriter& { return self; }, py::return_value_policy::reference)
       .def("__exit__", [](PieceWriter& self, const py::object& error, const py::object&, const py::object&) {
         if (error.is_none()) self.finish();
       });

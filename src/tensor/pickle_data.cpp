@@ -173,7 +173,8 @@ class Ordered {
         describe_object(source, open);
         break;
       default:
-        require(false, name_, "plain data", source.kind == Pickle::Kind::other ? "a number of over 64 bits" : "another value");
+        require(false, name_, "plain data",
+                source.kind == Pickle::Kind::other ? "a number of over 64 bits" : "another value");
     }
   }
 
@@ -222,7 +223,8 @@ PickleData::PickleData(std::span<const std::uint8_t> bytes, const std::string& n
 void PickleData::read(std::span<const std::uint8_t> bytes, const std::string& name, const PickleDataOptions& options) {
   require(options.offset <= bytes.size(), name, text_of("a pickle at byte ", options.offset), "the file's end");
   const auto part = bytes.subspan(options.offset);
-  require(part.size() <= options.largest, name, text_of("a pickle of at most ", options.largest, " bytes"), part.size());
+  require(part.size() <= options.largest, name, text_of("a pickle of at most ", options.largest, " bytes"),
+          part.size());
   pickle_ = std::make_shared<const Pickle>(part, name, meaning_of(name, options));
   values_ = Ordered(*pickle_, pickle_->root_id(), pickle_->size(), name).take();
 }

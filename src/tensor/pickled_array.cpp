@@ -18,7 +18,8 @@ using Source = Pickle::Value;
 constexpr std::array<std::string_view, 2> reconstructs = {"numpy.core.multiarray _reconstruct",
                                                           "numpy._core.multiarray _reconstruct"};
 constexpr std::array<std::string_view, 2> scalars = {"numpy.core.multiarray scalar", "numpy._core.multiarray scalar"};
-constexpr std::array<std::string_view, 2> buffers = {"numpy.core.numeric _frombuffer", "numpy._core.numeric _frombuffer"};
+constexpr std::array<std::string_view, 2> buffers = {"numpy.core.numeric _frombuffer",
+                                                     "numpy._core.numeric _frombuffer"};
 constexpr std::string_view array_class = "numpy ndarray", dtype_class = "numpy dtype";
 
 template <std::size_t N>
@@ -32,8 +33,8 @@ void require(bool condition, const std::string& name, std::string_view expected,
 }
 
 struct Dtype {
-  std::string text;         // as numpy writes it: "<f8", "|u1"
-  std::int64_t size = 0;    // [byte]
+  std::string text;       // as numpy writes it: "<f8", "|u1"
+  std::int64_t size = 0;  // [byte]
   bool objects = false;
 };
 

@@ -48,8 +48,8 @@ std::string dtype(const std::string& code) {
 // Instructions of a vector of numpy.
 std::string vector(const std::string& code, int count, const std::string& data) {
   return "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK" + std::string(1, '\0') + "\x85" +
-         bytes_instruction("b") + "\x87R(K\1K" + std::string(1, static_cast<char>(count)) + "\x85" + dtype(code) + "\x89" +
-         data + "tb";
+         bytes_instruction("b") + "\x87R(K\1K" + std::string(1, static_cast<char>(count)) + "\x85" + dtype(code) +
+         "\x89" + data + "tb";
 }
 
 std::string doubles(double first, double second) { return Bytes().add(first).add(second).text(); }
@@ -87,7 +87,8 @@ TEST_CASE("an object of a named class gives its attributes, and one of another c
   CHECK(data.values()[state.items[1]].integer == 7);
   CHECK(holds(error_of(pickle), "expected plain data, got the global rlbench.demo Demo"));
   CHECK(holds(error_of(protocol() + "cos\nsystem\n" + text_instruction("true") + "\x85R."), "the global os system"));
-  CHECK(holds(error_of(protocol() + "cbuiltins\neval\n" + text_instruction("1") + "\x85R."), "the global builtins eval"));
+  CHECK(
+      holds(error_of(protocol() + "cbuiltins\neval\n" + text_instruction("1") + "\x85R."), "the global builtins eval"));
 }
 
 TEST_CASE("arrays of numpy keep dtype, shape and bytes") {

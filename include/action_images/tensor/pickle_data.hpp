@@ -19,13 +19,13 @@ struct PickledValue {
   using Index = std::uint32_t;
 
   Kind kind = Kind::none;
-  std::int64_t integer = 0;          ///< boolean: 0 or 1
+  std::int64_t integer = 0;  ///< boolean: 0 or 1
   double real = 0;
-  std::string_view text = {};        ///< text, bytes; array: its elements; alive as long as the PickleData
-  std::string name = {};             ///< object: its class, "rlbench.demo.Demo"; array: numpy's dtype, "<f8"
+  std::string_view text = {};            ///< text, bytes; array: its elements; alive as long as the PickleData
+  std::string name = {};                 ///< object: its class, "rlbench.demo.Demo"; array: numpy's dtype, "<f8"
   std::vector<std::int64_t> shape = {};  ///< array; of a numpy scalar empty
   bool column_major = false;             ///< array: in Fortran's order
-  std::vector<Index> items = {};  ///< list (and tuple, array of objects); dict: key, value, ...; object: its state, if any
+  std::vector<Index> items = {};         ///< list, tuple, array of objects; dict: key, value, ...; object: state, if any
 };
 
 struct PickleDataOptions {
@@ -35,13 +35,13 @@ struct PickleDataOptions {
 };
 
 /// Plain data that Python pickled, protocols 2 to 5: None, truth values, numbers, texts, bytes, lists, tuples, dicts,
-/// arrays and scalars of numpy, and objects of named classes, of which only the attributes are read. Nothing is imported
-/// or called. Values stand in an order in which everything comes after what it holds, so that no cycle can occur and what
-/// the pickle shares is there once.
+/// arrays and scalars of numpy, and objects of named classes, of which only the attributes are read. Nothing is
+/// imported or called. Values stand in an order in which everything comes after what it holds, so that no cycle can
+/// occur and what the pickle shares is there once.
 class PickleData {
  public:
-  /// @throws FormatError on anything else, a cycle, an array whose size is not its shape's, more than four million values,
-  ///         or a pickle above `options.largest`.
+  /// @throws FormatError on anything else, a cycle, an array whose size is not its shape's, more than four million
+  ///         values, or a pickle above `options.largest`.
   explicit PickleData(const std::filesystem::path& path, const PickleDataOptions& options = {});
 
   /// Of bytes in memory, which may go away afterwards. `options.offset` counts in them.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,20 @@ def run(arguments: Namespace) -> None:
 
     episodes, kind = source_of(arguments)
     with progress_bar(not arguments.quiet, len(episodes), label="episodes") as advance:
-        write(episodes, kind, arguments, lambda done, total: advance(1))
+        write(episodes, kind, arguments, Counter(advance))
     if not arguments.quiet:
         print(f"{arguments.output}: {len(episodes)} episodes")
+
+
+class Counter:
+    """Tells a bar of what is done from counts of all that is done, which may begin with what an earlier call left."""
+
+    def __init__(self, advance: Callable[[int], object]):
+        self.advance, self.shown = advance, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        self.advance(done - self.shown)
+        self.shown = done
 
 
 def source_of(arguments: Namespace) -> tuple[Any, str]:
@@ -75,9 +87,7 @@ def write(episodes: Any, kind: str, arguments: Namespace, progress: Any) -> None
     size = tuple(arguments.size) if arguments.size else None
     pictures = {"crf": arguments.crf, "lossless": arguments.lossless, "size": size}
     if arguments.layout == "native":
-        data.write_native(
-            episodes, arguments.output, **pictures, progress=lambda done, total: done and progress(done, total)
-        )
+        data.write_native(episodes, arguments.output, **pictures, progress=progress)
     elif arguments.layout == "lerobot":
         write_lerobot(episodes, arguments.output, fps=arguments.fps, **pictures, progress=progress)
     else:

@@ -27,7 +27,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 class PictureFiles:
-    """Frames of one view that are read when they are asked for; `numbers` are those that count, by default all."""
+    """The pictures of one view in their order; only the first is read before `array` is called."""
 
     def __init__(self, files: list[Path], where: str):
         if not files:
