@@ -51,7 +51,7 @@ class LeRobotMeta:
         self.features: dict[str, Any] = self._field("features", dict)
         self.video_keys = [key for key, value in self.features.items() if kind_of(value) == "video"]
         self.image_keys = [key for key, value in self.features.items() if kind_of(value) == "image"]
-        self._episodes = _version_3(self) if self.major == 3 else _version_2(self)
+        self._episodes = _Version3(self) if self.major == 3 else _Version2(self)
 
     def __len__(self) -> int:
         return len(self._episodes)
@@ -118,7 +118,7 @@ class LeRobotMeta:
         return float(value)
 
 
-class _version_2:
+class _Version2:
     """One parquet file and one video of each camera for every episode; meta/episodes.jsonl."""
 
     def __init__(self, meta: LeRobotMeta):
@@ -153,7 +153,7 @@ class _version_2:
         return EpisodeRecord(number, frames, texts, self.meta.path(self.rows, **numbers), videos)
 
 
-class _version_3:
+class _Version3:
     """Many episodes in a file; meta/episodes/*/*.parquet tells which rows and seconds are whose."""
 
     def __init__(self, meta: LeRobotMeta):

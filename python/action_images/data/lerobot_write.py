@@ -139,10 +139,10 @@ class Writer:
 
     def _check_names(self, first: Episode) -> None:
         names = [view.name for view in first.views]
-        bad = [name for name in names if not name or "/" in name or names.count(name) > 1]
+        bad = [name for name in names if not name or set(name) & set("/{}") or names.count(name) > 1]
         if bad:
             raise FormatError(
-                f"[{WHERE}] {first.name}: expected views with different names without a slash, got {bad[0]!r}"
+                f"[{WHERE}] {first.name}: expected views with different names without / and braces, got {bad[0]!r}"
             )
 
     def _check(self, episode: Episode) -> None:

@@ -108,7 +108,8 @@ def variation_of(name: str) -> tuple[str, int | None]:
     for place in range(1, len(parts)):
         match = re.fullmatch(r"variation(\d+)", parts[place])
         if match or parts[place] == "all_variations":
-            return parts[place - 1], int(match[1]) if match else None
+            task = re.sub(r"[^\w.-]+", "_", parts[place - 1]).strip(".") or "task"
+            return task, int(match[1]) if match else None
     return "task", None
 
 
