@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures and videos as numpy arrays: read_image, write_image, read_video, write_video.
+// Pictures and videos as numpy arrays: read_image, write_image, read_video, write_video; VideoReader.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -77,7 +77,10 @@ void write_video_array(const std::filesystem::path& path, const py::array& frame
 
 }  // namespace
 
+void bind_video_reader(py::module_& module);
+
 void bind_video(py::module_& module) {
+  bind_video_reader(module);
   module.def("read_image", &read_image_array, py::arg("path"),
              "Reads a picture (PNG, JPEG, ...) as (H, W, 3) uint8 RGB. FormatError names a file that is missing, not a "
              "picture, cut short or larger than 16384 px.");

@@ -31,10 +31,18 @@ if(PkgConfig_FOUND AND ACTION_IMAGES_MODEL)
   endif()
 endif()
 
+set(ACTION_IMAGES_WITH_ZLIB OFF)  # compressed .npz files
+if(ACTION_IMAGES_MODEL)
+  find_package(ZLIB QUIET)
+  if(ZLIB_FOUND)
+    set(ACTION_IMAGES_WITH_ZLIB ON)
+  endif()
+endif()
+
 set(ACTION_IMAGES_WITH_TORCH OFF)
 if(ACTION_IMAGES_MODEL)
   include(Torch)
 endif()
 
 message(STATUS "action_images ${PROJECT_VERSION}: model ${ACTION_IMAGES_WITH_TORCH}, video ${ACTION_IMAGES_WITH_FFMPEG}, "
-               "tokenizer ${ACTION_IMAGES_WITH_SENTENCEPIECE}, python ${ACTION_IMAGES_PYTHON}")
+               "tokenizer ${ACTION_IMAGES_WITH_SENTENCEPIECE}, zlib ${ACTION_IMAGES_WITH_ZLIB}, python ${ACTION_IMAGES_PYTHON}")

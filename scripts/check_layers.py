@@ -24,7 +24,7 @@ ARROWS = {
     "vggt": ["nn"],
     "sample": ["tensor"],
     "world": ["codec_io", "video", "wan", "vae", "text", "vggt", "sample"],
-    "data": ["codec", "video", "tensor"],
+    "data": ["codec_io", "video", "tensor"],
     "train": ["world", "data"],
 }
 WITHOUT_TORCH = {"core", "codec", "codec_io", "video"}
@@ -34,6 +34,7 @@ LIBRARIES = {
     r"nlohmann/": set(ARROWS) - {"core", "codec", "video"},
     r"lib(av|sw)\w+/": {"video"},
     r"sentencepiece": {"text"},
+    r"zlib": {"data"},
     r"(Eigen|xtensor|xtl)/": set(ARROWS) - {"core"},
 }
 LINE_LIMIT = 400

@@ -12,7 +12,7 @@ PYTHON=$ROOT/.venv/bin/python
 BUILD=$ROOT/build/release
 LOG=$ROOT/build/setup.log
 SYSTEM_PACKAGES="g++ cmake ninja-build pkg-config ccache libeigen3-dev libxtensor-dev nlohmann-json3-dev doctest-dev
-  libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libsentencepiece-dev libosmesa6"
+  libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libsentencepiece-dev zlib1g-dev libosmesa6"
 
 say() { printf '[setup] %s\n' "$*"; }
 

@@ -6,3 +6,4 @@
 #include <action_images/video/frames.hpp>
 #include <action_images/video/image.hpp>
 #include <action_images/video/video.hpp>
+#include <action_images/video/video_reader.hpp>

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, device, dtype
 from typing_extensions import Self
 
-from ._codec import Rig
+from ._codec import Camera, Rig
 
 _Path = Union[str, os.PathLike[str]]
 _Config = dict[str, Any]
@@ -39,6 +39,154 @@ class _Network:
     def to(self, *, dtype: Union[dtype, None] = None, device: Union[device, str, None] = None) -> Self: ...
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Sets whether the parameters get gradients, and returns the network."""
+
+class FrameSource:
+    """Where the pictures of one view come from."""
+
+    @property
+    def frames(self) -> int | None:
+        """How many there are, or None if the source cannot say."""
+    def read(self, frames: Sequence[int], height: int, width: int) -> NDArray[np.uint8]:
+        """The frames of these numbers, cropped to the aspect ratio and resized: (n, height, width, 3).
+
+        Raises ValueError for a number that there is not, FormatError for a file that cannot be read.
+        """
+
+class EpisodeView:
+    """What one camera saw of an episode.
+
+    cameras: a Camera, or one of every frame, whose last one serves from its end on; of the pictures' own size. pictures: a
+    path of a video, an array (T, H, W, 3) uint8, a FrameSource, or an object with read(frames, height, width) that gives
+    (n, H, W, 3) uint8 of any size.
+    """
+
+    def __init__(self, cameras: Camera | Sequence[Camera], pictures: Any, *, name: str = "") -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def cameras(self) -> list[Camera]: ...
+    @property
+    def pictures(self) -> FrameSource: ...
+
+class Episode:
+    """One demonstration; its pictures are read when they are asked for.
+
+    texts: instructions that say the same, or one. actions: (T, 7) or None. frame_rate [1/s], 0 if it is not known. frames: T;
+    by default as many as there are actions, or pictures of the shortest view. name: for messages, a path. interval:
+    frames from one of a clip to the next, if the user does not say otherwise.
+
+    Raises ValueError naming what is missing, not finite or does not fit.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[EpisodeView],
+        *,
+        texts: str | Sequence[str] = (),
+        actions: ArrayLike | None = None,
+        frame_rate: float = 0.0,
+        frames: int | None = None,
+        name: str = "",
+        interval: int = 1,
+    ) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def texts(self) -> list[str]: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def frame_rate(self) -> float: ...
+    @property
+    def interval(self) -> int: ...
+    @property
+    def views(self) -> list[EpisodeView]: ...
+    @property
+    def actions(self) -> NDArray[np.float64] | None: ...
+
+class EpisodeSource:
+    """A data set: episodes by number."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Episode: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def layout(self) -> str: ...
+    @property
+    def notices(self) -> list[str]: ...
+    def episode_name(self, index: int) -> str: ...
+    def fingerprint(self) -> str: ...
+
+class WindowOptions:
+    """Which part of an episode becomes a clip: zeros are what the episode has. augmentation: brightness, contrast,
+    saturation, crop. Raises ValueError for a number out of range."""
+
+    def __init__(
+        self,
+        frames: int,
+        size: tuple[int, int],
+        views: int,
+        interval: int,
+        augmentation: tuple[float, float, float, float],
+    ) -> None: ...
+
+class Clip:
+    """Some frames of an episode, the same of all views."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def video(self) -> Tensor:
+        """uint8 (V, T, H, W, 3)"""
+    @property
+    def actions(self) -> NDArray[np.float64] | None: ...
+    @property
+    def rig(self) -> Rig: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def episode(self) -> str: ...
+    @property
+    def layout(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def interval(self) -> int: ...
+    @property
+    def views(self) -> list[int]: ...
+
+class ClipSampler:
+    """Clips of a mixture; action_images.data.ClipSampler documents the arguments."""
+
+    def __init__(
+        self,
+        mixture: str | Sequence[tuple[Any, float]],
+        root: str,
+        window: WindowOptions,
+        seed: int,
+        max_bad_share: float,
+        on_bad: Callable[[dict[str, Any]], Any] | None,
+    ) -> None: ...
+    def clip(self, index: int) -> Clip: ...
+    def report(self) -> dict[str, Any]: ...
+    def episodes(self) -> int: ...
+    def fingerprint(self) -> str: ...
+
+class ClipLoader:
+    """Clips made in advance; action_images.data.ClipLoader documents the arguments."""
+
+    def __init__(
+        self,
+        sampler: ClipSampler,
+        indices: Sequence[int],
+        threads: int,
+        max_clips: int,
+        max_bytes: int,
+        pin_memory: bool,
+    ) -> None: ...
+    def next(self) -> Clip | None: ...
+    def wait_seconds(self) -> float: ...
 
 class TensorRig:
     """The cameras of V views as tensors of one device; `action_images.model.tensor_rig` makes one of a Rig.
@@ -393,6 +541,40 @@ class Tokenizer:
     @property
     def vocab(self) -> int: ...
 
+class VideoReader:
+    """Frames of a video by number or time: only the packets they need are decoded, only they are converted.
+
+    threads: of the decoder in each call, 0 for one a core. index_folder: keeps the list of the file's packets, which
+    opening makes without decoding, for later processes; without it, it is kept in memory. May be used from several threads.
+    Raises FormatError naming the file if it is missing, not a video, damaged, cut short or without a frame.
+    """
+
+    def __init__(self, path: _Path, *, threads: int = 1, index_folder: Union[_Path, None] = None) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def fps(self) -> float:
+        """Frames per second; 0 if the file does not say."""
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """When each frame is shown [s], (T,); empty if the file does not say."""
+    def frames_at(self, seconds: ArrayLike, tolerance: float) -> NDArray[np.int64]:
+        """The frame nearest to each time [s]. Raises ValueError if one is further away than the tolerance [s]."""
+    def read(self, frames: ArrayLike, size: Union[tuple[int, int], None] = None) -> NDArray[np.uint8]:
+        """Frames by number, any order, as (T, H, W, 3) uint8 RGB.
+
+        size: (height, width); the pictures are centre-cropped to its aspect ratio and resized as
+        Camera.center_crop_resize does with their cameras. Raises ValueError if a number is out of range, FormatError
+        naming the file and the frame if it is damaged.
+        """
+
 class FlowMatchSchedule:
     """Flow-matching schedule with Euler steps: x_sigma = (1 - sigma) x_0 + sigma noise, sigma falling from 1."""
 
@@ -692,3 +874,41 @@ def write_video(
     pixel_format: str = "yuv420p",
 ) -> None:
     """Writes (T, H, W, 3) uint8 RGB as H.264 (crf 0 best, 51 worst); the file appears complete or not at all."""
+
+def add_episode_kind(kind: str, open: Callable[[str], Any]) -> None:
+    """Makes specs "kind:path" known; see action_images.data.add_kind."""
+
+def check_source(
+    source: Any, read_pictures: bool, threads: int, progress: Callable[[int, int], Any] | None
+) -> dict[str, Any]:
+    """Reads every episode and counts; see action_images.data.check_source."""
+
+def clip_seed(seed: int, index: int) -> int:
+    """The seed of clip `index` of a data set."""
+
+def cut_clip(episode: Episode, options: WindowOptions, seed: int) -> Clip:
+    """A clip of an episode; all draws follow from the seed."""
+
+def episode_kinds() -> list[str]:
+    """The kinds of data sets that specs may name, sorted."""
+
+def episode_source(source: Any) -> EpisodeSource:
+    """The native source of a spec, or of an object with __len__ and __getitem__."""
+
+def joined_episodes(sources: Sequence[Any]) -> EpisodeSource:
+    """Several data sets one after the other."""
+
+def video_frames(path: _Path, first: int = 0) -> FrameSource:
+    """Frames of a video file, from `first` on: an episode may be a part of a file. It is opened when frames are read."""
+
+def write_native(
+    source: Any,
+    folder: _Path,
+    *,
+    crf: float,
+    lossless: bool,
+    size: tuple[int, int],
+    threads: int,
+    progress: Callable[[int, int], Any] | None,
+) -> None:
+    """Writes a data set in the native layout; see action_images.data.write_native."""

@@ -23,7 +23,7 @@ constexpr std::uint32_t end64_signature = 0x06064b50;
 constexpr std::uint32_t locator64_signature = 0x07064b50;
 constexpr std::uint64_t local_size = 30, entry_size = 46, end_size = 22, locator64_size = 20;
 constexpr std::uint64_t longest_comment = 0xffff;
-constexpr std::uint16_t zip64_field = 1, encrypted_flag = 1;
+constexpr std::uint16_t zip64_field = 1, encrypted_flag = 1, deflated_method = 8;
 constexpr std::uint32_t in_zip64 = 0xffffffff;  // a size or offset that stands in the zip64 field instead
 
 struct Directory {
@@ -41,7 +41,8 @@ struct Header {
 // Reads the directory of one file.
 class DirectoryReader {
  public:
-  DirectoryReader(std::span<const std::uint8_t> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
+  DirectoryReader(std::span<const std::uint8_t> bytes, const std::string& file, ZipArchive::Packing packing)
+      : bytes_(bytes), file_(file), packing_(packing) {}
 
   std::map<std::string, ZipArchive::Entry> read() {
     const Directory directory = find();
@@ -162,9 +163,10 @@ class DirectoryReader {
 
   // Where the data is: behind the entry's local header, which repeats the name.
   ZipArchive::Entry locate(const Header& header, std::uint64_t directory_begin) {
-    require(header.method == 0, header.name, "stored data", "compressed data, which torch.save does not write");
+    const bool is_packed = header.method == deflated_method && packing_ == ZipArchive::Packing::deflated;
+    require(header.method == 0 || is_packed, header.name, "stored data", "compressed data, which torch.save does not write");
     require((header.flags & encrypted_flag) == 0, header.name, "stored data", "encrypted data");
-    require(header.packed_size == header.size, header.name, "stored data of one size", header.packed_size);
+    require(is_packed || header.packed_size == header.size, header.name, "stored data of one size", header.packed_size);
     ByteCursor cursor(bytes_, header.local_begin);
     const auto signature = next<std::uint32_t>(cursor, header.name);
     require(signature == local_signature, header.name, "a local header", "something else");
@@ -174,10 +176,10 @@ class DirectoryReader {
     const auto name = cursor.text(name_size);
     require(name && *name == header.name, header.name, "the same name at the data", "another one");
     const std::uint64_t begin = header.local_begin + local_size + name_size + extra_size;
-    const bool inside = begin <= directory_begin && header.size <= directory_begin - begin;
-    require(inside, header.name, "data before the directory", text_of(header.size, " bytes at ", begin));
-    places_.push_back({{header.local_begin, begin + header.size}, header.name});
-    return {begin, header.size};
+    const bool inside = begin <= directory_begin && header.packed_size <= directory_begin - begin;
+    require(inside, header.name, "data before the directory", text_of(header.packed_size, " bytes at ", begin));
+    places_.push_back({{header.local_begin, begin + header.packed_size}, header.name});
+    return {begin, header.packed_size, is_packed, header.size};
   }
 
   void check_overlaps() {
@@ -190,13 +192,14 @@ class DirectoryReader {
 
   std::span<const std::uint8_t> bytes_;
   const std::string& file_;
+  ZipArchive::Packing packing_;
   std::vector<std::pair<std::pair<std::uint64_t, std::uint64_t>, std::string>> places_;
 };
 
 }  // namespace
 
-ZipArchive::ZipArchive(std::span<const std::uint8_t> bytes, const std::string& file)
-    : bytes_(bytes), entries_(DirectoryReader(bytes, file).read()) {}
+ZipArchive::ZipArchive(std::span<const std::uint8_t> bytes, const std::string& file, Packing packing)
+    : bytes_(bytes), entries_(DirectoryReader(bytes, file, packing).read()) {}
 
 bool ZipArchive::recognises(std::span<const std::uint8_t> bytes) {
   return ByteCursor(bytes).number<std::uint32_t>() == local_signature;

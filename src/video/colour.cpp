@@ -11,11 +11,17 @@ constexpr int row_alignment = 64;
 constexpr int scaling = SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_ACCURATE_RND | SWS_BITEXACT;
 constexpr int one = 1 << 16;  // neutral contrast and saturation, 16.16 fixed point
 
-/// A pixel format and whether its samples use the full range (the "J" formats of JPEG say so by their name).
-struct SampleFormat {
-  AVPixelFormat format;
-  bool full_range;
-};
+/// The file's colour matrix; a file that does not say is taken as its resolution's custom.
+int colour_matrix(const AVFrame& frame) {
+  if (frame.colorspace != AVCOL_SPC_UNSPECIFIED && frame.colorspace != AVCOL_SPC_RGB) return frame.colorspace;
+  return frame.height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601;
+}
+
+Owned<SwsContext> make_scaler(AVPixelFormat from, AVPixelFormat to, int height, int width) {
+  return own(sws_getContext(width, height, from, width, height, to, scaling, nullptr, nullptr, nullptr));
+}
+
+}  // namespace
 
 SampleFormat sample_format(const AVFrame& frame) {
   const bool full_range = frame.color_range == AVCOL_RANGE_JPEG;
@@ -35,17 +41,7 @@ SampleFormat sample_format(const AVFrame& frame) {
   }
 }
 
-/// The file's colour matrix; a file that does not say is taken as its resolution's custom.
-int colour_matrix(const AVFrame& frame) {
-  if (frame.colorspace != AVCOL_SPC_UNSPECIFIED && frame.colorspace != AVCOL_SPC_RGB) return frame.colorspace;
-  return frame.height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601;
-}
-
-Owned<SwsContext> make_scaler(AVPixelFormat from, AVPixelFormat to, int height, int width) {
-  return own(sws_getContext(width, height, from, width, height, to, scaling, nullptr, nullptr, nullptr));
-}
-
-}  // namespace
+const int* colour_coefficients(const AVFrame& frame) { return sws_getCoefficients(colour_matrix(frame)); }
 
 Owned<AVFrame> allocate_frame(AVPixelFormat format, int height, int width) {
   Owned<AVFrame> frame = own(av_frame_alloc());
@@ -59,7 +55,7 @@ Owned<AVFrame> allocate_frame(AVPixelFormat format, int height, int width) {
 void RgbReader::prepare(const AVFrame& frame) {
   const SampleFormat source = sample_format(frame);
   scaler_ = make_scaler(source.format, AV_PIX_FMT_RGB24, frame.height, frame.width);
-  const int* from = sws_getCoefficients(colour_matrix(frame));
+  const int* from = colour_coefficients(frame);
   sws_setColorspaceDetails(scaler_.get(), from, source.full_range, from, 1, 0, one, one);
   rgb_ = allocate_frame(AV_PIX_FMT_RGB24, frame.height, frame.width);
   source_format_ = frame.format;

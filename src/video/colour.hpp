@@ -10,6 +10,18 @@ namespace action_images::ffmpeg {
 /// A frame with pixels of its own, rows aligned for every processor.
 Owned<AVFrame> allocate_frame(AVPixelFormat format, int height, int width);
 
+/// The format of a frame's samples and whether they use the full range ("J" formats, of JPEG, are named by their
+/// layout).
+struct SampleFormat {
+  AVPixelFormat format;
+  bool full_range;
+};
+SampleFormat sample_format(const AVFrame& frame);
+
+/// swscale's coefficients of the frame's colour matrix (without one: BT.709 from 720 lines on, else BT.601): red of Cr,
+/// blue of Cb, and green of Cb and Cr with the sign turned, in 1/65536 for the limited range.
+const int* colour_coefficients(const AVFrame& frame);
+
 /// Converts decoded frames of one file to packed RGB; the scaler is made for the first frame and kept.
 class RgbReader {
  public:

@@ -27,6 +27,7 @@ namespace action_images::ffmpeg {
 struct Free {
   void operator()(AVFrame* frame) const { av_frame_free(&frame); }
   void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+  void operator()(AVCodecParameters* parameters) const { avcodec_parameters_free(&parameters); }
   void operator()(AVCodecContext* codec) const { avcodec_free_context(&codec); }
   void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
   void operator()(AVIOContext* io) const {

@@ -15,6 +15,7 @@ namespace {
 }  // namespace
 
 struct VideoWriter::Implementation {};
+struct VideoReader::Implementation {};
 
 VideoFrames read_image(const std::filesystem::path&) { unavailable("read_image"); }
 void write_image(const std::filesystem::path&, const FramesView&) { unavailable("write_image"); }
@@ -27,6 +28,22 @@ VideoWriter::VideoWriter(VideoWriter&&) noexcept = default;
 VideoWriter& VideoWriter::operator=(VideoWriter&&) noexcept = default;
 void VideoWriter::add(const std::uint8_t*) { unavailable("VideoWriter"); }
 void VideoWriter::finish() { unavailable("VideoWriter"); }
+
+VideoReader::VideoReader(std::filesystem::path, const VideoReaderOptions&) { unavailable("VideoReader"); }
+std::int64_t VideoReader::frames() const { unavailable("VideoReader"); }
+int VideoReader::height() const { unavailable("VideoReader"); }
+int VideoReader::width() const { unavailable("VideoReader"); }
+double VideoReader::fps() const { unavailable("VideoReader"); }
+std::vector<double> VideoReader::times() const { unavailable("VideoReader"); }
+std::vector<std::int64_t> VideoReader::frames_at(std::span<const double>, double) const { unavailable("VideoReader"); }
+VideoFrames VideoReader::read(std::span<const std::int64_t>, const PictureSize&, const ReadProgress&) const {
+  unavailable("VideoReader");
+}
+void VideoReader::check_request(std::span<const std::int64_t>, const PictureSize&) const { unavailable("VideoReader"); }
+void VideoReader::read_into(std::uint8_t*, std::span<const std::int64_t>, const PictureSize&,
+                            const ReadProgress&) const {
+  unavailable("VideoReader");
+}
 
 }  // namespace action_images
 #endif

@@ -31,6 +31,14 @@ def test_the_control_loop_moves_when_it_is_sure_and_holds_when_it_is_not():
     assert ["hold" in line for line in shown.stdout.splitlines()] == [False] * 6 + [True, False]
 
 
+def test_the_custom_data_set_is_written_and_read_in_clips(tmp_path):
+    pytest.importorskip("torch")
+    shown = run(sys.executable, EXAMPLES / "custom_dataset.py", tmp_path / "set")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("'follow the square': video (2, 9, 64, 64, 3), actions (9, 7)") == 3
+    assert shown.stdout.splitlines()[-1] == "4 episodes, 96 frames, 0 bad"
+
+
 def test_the_generate_example_saves_a_rollout(tiny_model, tiny_scene, tmp_path):
     pytest.importorskip("plotly")
     shown = run(sys.executable, EXAMPLES / "generate.py", tiny_scene, tmp_path / "out", tiny_model)

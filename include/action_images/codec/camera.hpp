@@ -12,6 +12,7 @@
 
 #include <action_images/codec/axes.hpp>
 #include <action_images/codec/distortion.hpp>
+#include <action_images/core/center_crop.hpp>
 #include <action_images/core/check.hpp>
 
 namespace action_images {
@@ -21,27 +22,6 @@ struct Ray {
   Eigen::Vector3d origin;
   Eigen::Vector3d direction;
 };
-
-/// A rectangle of a picture [px]; x and y may be half pixels, width and height are whole numbers.
-struct CropBox {
-  double x = 0.0;
-  double y = 0.0;
-  int width = 0;
-  int height = 0;
-};
-
-/// The largest centred box of a (height, width) picture with the aspect ratio of (target_height, target_width).
-inline CropBox center_crop(int height, int width, int target_height, int target_width) {
-  const auto across = [](int size, int numerator, int denominator) {
-    return static_cast<int>(std::lround(static_cast<double>(size) * numerator / denominator));
-  };
-  CropBox box{0.0, 0.0, width, height};
-  box.width = std::clamp(across(height, target_width, target_height), 1, width);
-  if (box.width == width) box.height = std::clamp(across(width, target_height, target_width), 1, height);
-  box.x = 0.5 * (width - box.width);
-  box.y = 0.5 * (height - box.height);
-  return box;
-}
 
 /// Pixel of a point and the derivative of the pixel with respect to the point.
 struct Projection {

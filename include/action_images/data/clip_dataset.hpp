@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 
 #include <action_images/codec/action.hpp>
 #include <action_images/codec/rig.hpp>
+#include <action_images/data/episode_source.hpp>
 
 namespace action_images {
 
@@ -40,5 +42,9 @@ class ClipDataset {
  private:
   std::vector<std::filesystem::path> shards_;
 };
+
+/// The clips of such a folder as episodes, whose pictures stay in the mapped files.
+/// @throws FormatError as ClipDataset does.
+std::shared_ptr<const EpisodeSource> open_clips(const std::filesystem::path& folder);
 
 }  // namespace action_images
