@@ -153,6 +153,14 @@ def test_videos_without_actions_have_no_action_images(tmp_path):
     assert read[0].actions is None and not (tmp_path / "set/videos/action_images.front").exists()
 
 
+def test_views_without_a_name_get_a_number(tmp_path):
+    episode = small_data.episode(4)
+    nameless = [type(view)(view.cameras, view.pictures) for view in episode.views]
+    write_lerobot([type(episode)(nameless, actions=episode.actions, frame_rate=10.0)], tmp_path / "set")
+    read = LeRobotEpisodes(tmp_path / "set")[0]
+    assert [view.name for view in read.views] == ["view_0", "view_1"] and read.texts == [""]
+
+
 def test_episodes_that_differ_from_the_first_are_refused_and_nothing_stays(tmp_path, episodes):
     for other, expected in [
         (small_data.episode(4, frame_rate=30.0), "expected 10 frames per second as in the first episode, got 30"),

@@ -87,8 +87,8 @@ class Writer:
             raise ValueError(
                 f"[{WHERE}] fps: expected above 0 up to 1000, for {first.name} does not say it, got {options.fps}"
             )
-        self.sizes = {view.name: self._size(view) for view in first.views}
         self._check_names(first)
+        self.sizes = {name: self._size(view) for name, view in views_of(first).items()}
         self.with_actions = first.actions is not None
         codec = {"codec": "libx264rgb", "pixel_format": "rgb24", "crf": 0} if options.lossless else {"crf": options.crf}
         settings = {"fps": self.fps, "keyframes": max(2, round(self.fps)), **codec}
@@ -108,8 +108,8 @@ class Writer:
         texts = list(episode.texts) or [""]
         record = {"episode_index": self.count, "tasks": texts, "length": episode.frames}
         record |= {"dataset_from_index": self.frames, "dataset_to_index": self.frames + episode.frames}
-        for view in episode.views:
-            record |= self._add_view(episode, view)
+        for name, view in views_of(episode).items():
+            record |= self._add_view(episode, name, view)
         record |= self._add_rows(episode, self.tasks.setdefault(texts[0], len(self.tasks)))
         for text in texts[1:]:
             self.tasks.setdefault(text, len(self.tasks))
@@ -139,7 +139,7 @@ class Writer:
 
     def _check_names(self, first: Episode) -> None:
         names = [view.name for view in first.views]
-        bad = [name for name in names if not name or set(name) & set("/{}") or names.count(name) > 1]
+        bad = [name for name in names if set(name) & set("/{}") or (name and names.count(name) > 1)]
         if bad:
             raise FormatError(
                 f"[{WHERE}] {first.name}: expected views with different names without / and braces, got {bad[0]!r}"
@@ -152,7 +152,7 @@ class Writer:
             if not condition:
                 raise FormatError(f"[{WHERE}] {episode.name}: expected {expected} as in the first episode, got {got}")
 
-        names = [view.name for view in episode.views]
+        names = list(views_of(episode))
         require(sorted(names) == sorted(self.sizes), f"the views {', '.join(self.sizes)}", ", ".join(names))
         require(
             (episode.actions is not None) == self.with_actions,
@@ -161,17 +161,15 @@ class Writer:
         )
         rate = episode.frame_rate or self.fps
         require(abs(rate - self.fps) < 1e-6 * self.fps, f"{self.fps:g} frames per second", f"{rate:g}")
-        for view in episode.views:
+        for name, view in views_of(episode).items():
             size = self._size(view)
-            require(
-                size == self.sizes[view.name], f"{view.name} of {self.sizes[view.name]} px (or the option size)", size
-            )
+            require(size == self.sizes[name], f"{name} of {self.sizes[name]} px (or the option size)", size)
 
-    def _add_view(self, episode: Episode, view: EpisodeView) -> dict[str, Any]:
+    def _add_view(self, episode: Episode, name: str, view: EpisodeView) -> dict[str, Any]:
         """Writes pictures and action images of one view; returns where they lie and their statistics."""
-        height, width = self.sizes[view.name]
+        height, width = self.sizes[name]
         cameras = [camera.center_crop_resize(height, width) for camera in view.cameras]
-        keys = self._keys(view.name)
+        keys = self._keys(name)
         places = {key: self.videos[key].begin(self.fps) for key in keys}
         moments = {key: PictureMoments(episode.frames) for key in keys}
         piece = max(1, PIECE // (height * width * 3))
@@ -186,7 +184,7 @@ class Writer:
         record: dict[str, Any] = {}
         for key in keys:
             ends = {"to_timestamp": places[key]["from_timestamp"] + episode.frames / self.fps}
-            record |= {f"videos/{key}/{name}": value for name, value in {**places[key], **ends}.items()}
+            record |= {f"videos/{key}/{part}": value for part, value in {**places[key], **ends}.items()}
             record |= flat(key, self.statistics.take_pictures(key, moments[key]))
         return record
 
@@ -214,10 +212,10 @@ class Writer:
     def _add_cameras(self, episode: Episode) -> None:
         """Keeps the cameras of the first episode; writes a file for every later one with others."""
         rigs = {}
-        for view in episode.views:
-            cameras = [camera.center_crop_resize(*self.sizes[view.name]) for camera in view.cameras]
-            rig = Rig([cameras if len(cameras) > 1 else cameras[0]], names=[view.name])
-            rigs[PREFIX + view.name] = json.loads(text_from_rig(rig))
+        for name, view in views_of(episode).items():
+            cameras = [camera.center_crop_resize(*self.sizes[name]) for camera in view.cameras]
+            rig = Rig([cameras if len(cameras) > 1 else cameras[0]], names=[name])
+            rigs[PREFIX + name] = json.loads(text_from_rig(rig))
         if not self.cameras:
             self.cameras = rigs
         elif rigs != self.cameras:
@@ -235,6 +233,11 @@ class Writer:
         parts = {part: {"feature": STATE, "columns": columns} for part, columns in names.items()}
         parts["rotation"]["format"] = "euler"
         return {**document, "actions": parts, "convention": self.options.convention}
+
+
+def views_of(episode: Episode) -> dict[str, EpisodeView]:
+    """The views by name; one without is view_<number>."""
+    return {view.name or f"view_{number}": view for number, view in enumerate(episode.views)}
 
 
 def rig_of(cameras: Sequence[Camera], frames: Sequence[int]) -> Rig:
