@@ -2,7 +2,6 @@
 """Small episodes for the tests of data: a gripper that moves over a table, seen by two cameras."""
 
 import numpy as np
-
 from action_images import Camera
 from action_images.data import Episode, EpisodeView
 

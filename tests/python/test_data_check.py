@@ -9,7 +9,6 @@ pytest.importorskip("torch", reason="data sets need torch")
 pytest.importorskip("pyarrow", reason="LeRobot data sets need pyarrow")
 
 import small_data
-
 from action_images import FormatError
 from action_images.data.check import check
 from action_images.data.lerobot_write import write_lerobot

@@ -10,9 +10,8 @@ pytest.importorskip("torch", reason="data sets need torch")
 pytest.importorskip("pyarrow", reason="LeRobot data sets need pyarrow")
 
 import small_data
-from test_data_raw import RIG, write_demo, write_trajectory
-
 from action_images.data import open as open_data
+from test_data_raw import RIG, write_demo, write_trajectory
 
 
 @pytest.fixture

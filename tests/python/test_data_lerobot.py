@@ -13,13 +13,12 @@ pytest.importorskip("pyarrow", reason="LeRobot data sets need pyarrow")
 import pyarrow
 import pyarrow.parquet
 import small_data
-from scipy.spatial.transform import Rotation
-
 from action_images import Rig, convert_actions, encode
 from action_images.data import open as open_data
 from action_images.data.lerobot import LeRobotEpisodes
 from action_images.data.lerobot_write import write_lerobot
 from action_images.model import read_video, write_video
+from scipy.spatial.transform import Rotation
 
 STATE = "observation.state"
 

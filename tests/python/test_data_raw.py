@@ -12,13 +12,12 @@ import pytest
 pytest.importorskip("torch", reason="data sets need torch")
 
 import small_data
-from PIL import Image
-from scipy.spatial.transform import Rotation
-
 from action_images import Rig, convert_actions, load_camera_params
 from action_images.data.raw import kind_of_recordings, open_recordings
 from action_images.data.release_layout import write_release
 from action_images.model import read_video, write_image
+from PIL import Image
+from scipy.spatial.transform import Rotation
 
 NAMES = ("front", "wrist")
 

@@ -15,12 +15,12 @@ import numpy as np
 from .. import Camera, FormatError, Rig, encode
 from .._codec import text_from_rig
 from ..presentation.files import filled_folder, write_durably
+from ._dataset import episodes_of
 from ._episodes import Episode, EpisodeView
 from .lerobot_calibration import ACTION_VIDEOS, FILE, FORMAT, PREFIX, VERSION
 from .lerobot_info import ACTION, ACTION_NAMES, STATE, episodes_schema, features_of, info_of, rows_schema, write_tasks
-from .lerobot_shards import EPISODES, ROWS, TableShards, VideoShards
+from .lerobot_shards import EPISODES, EPISODES_OF_A_TABLE, ROWS, TableShards, VideoShards
 from .lerobot_stats import PictureMoments, Statistics
-from ._dataset import episodes_of
 
 WHERE = "data::write_lerobot"
 EPISODE_FILES = "calibration/episode_{episode_index:06d}.json"
@@ -99,6 +99,7 @@ class Writer:
         self.episodes = TableShards(root, EPISODES, episodes_schema(self.features), options.data_bytes)
         self.statistics, self.tasks = Statistics(), {}
         self.count = self.frames = 0
+        self.records: list[dict[str, Any]] = []  # of meta/episodes, that are not written yet
         self.cameras: dict[str, Any] = {}
         self.some_differ = False
 
@@ -114,12 +115,12 @@ class Writer:
         for text in texts[1:]:
             self.tasks.setdefault(text, len(self.tasks))
         self._add_cameras(episode)
-        record |= {f"meta/episodes/{name}": value for name, value in self.episodes.make_room().items()}
-        self.episodes.add({name: [value] for name, value in record.items()})
+        self._add_record(record)
         self.count, self.frames = self.count + 1, self.frames + episode.frames
 
     def finish(self) -> dict[str, Any]:
         """Ends all files and writes the rest of `meta`."""
+        self._flush()
         for shards in (*self.videos.values(), self.rows, self.episodes):
             shards.close()
         write_tasks(self.root, list(self.tasks))
@@ -129,6 +130,18 @@ class Writer:
         write_json(self.root / FILE, self._calibration())
         write_json(self.root / "meta/info.json", info)
         return info
+
+    def _add_record(self, record: dict[str, Any]) -> None:
+        """Takes what is known of an episode; many of them are written at a time."""
+        place = self.episodes.make_room() if not self.records else self.episodes.shards.indices()
+        self.records.append({**record, **{f"meta/episodes/{name}": value for name, value in place.items()}})
+        if len(self.records) >= EPISODES_OF_A_TABLE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self.records:
+            self.episodes.add({name: [record[name] for record in self.records] for name in self.records[0]})
+            self.records = []
 
     def _keys(self, view: str) -> list[str]:
         both = self.options.action_images and self.with_actions

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import Rig
-from ._episodes import Episodes
 from . import raw_bridge, raw_rlbench
+from ._episodes import Episodes
 
 KINDS = ("bridge", "rlbench")
 
