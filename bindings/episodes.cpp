@@ -143,7 +143,7 @@ Bytes array_from(VideoFrames frames) {
   const std::uint8_t* data = owner->rgb.data();
   const py::capsule capsule(owner.get(), [](void* owned) { delete static_cast<VideoFrames*>(owned); });
   owner.release();
-  return {shape, data, capsule};
+  return Bytes(shape, data, capsule);
 }
 
 std::shared_ptr<const FrameSource> frames_from(const py::object& object, std::string_view where) {
