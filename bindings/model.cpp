@@ -4,7 +4,7 @@
 
 #define LAYERS(X)                                                                                            \
   X(tensor) X(weights) X(wan) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) X(world) X(loading) \
-  X(data) X(clip_sampler) X(dist) X(train)
+  X(data) X(clip_sampler) X(pickle) X(video_writer) X(dist) X(train)
 #define DECLARE(layer) void bind_##layer(pybind11::module_&);
 LAYERS(DECLARE)
 

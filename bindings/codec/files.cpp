@@ -53,6 +53,10 @@ void bind_calibration(py::module_& module) {
   module.attr("Rig").attr("load") = py::staticmethod(module.attr("load_rig"));
   module.def("save_rig", &aim::save_rig, py::arg("rig"), py::arg("path"));
   module.def(
+      "rig_from_text", [](const std::string& text, const std::string& name) { return aim::rig_from_text(text, name); },
+      py::arg("text"), py::arg("name") = "rig");
+  module.def("text_from_rig", &aim::text_from_rig, py::arg("rig"));
+  module.def(
       "load_camera_params",
       [](const py::object& paths, std::int64_t width, std::int64_t height, std::optional<std::int64_t> frames) {
         return aim::load_camera_params(paths_from(paths), rig_options(width, height, frames, {}));

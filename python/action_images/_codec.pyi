@@ -481,6 +481,12 @@ def load_rig(
 def save_rig(rig: Rig, path: _Path) -> None:
     """Writes rig.json, version 2; all numbers are kept exactly."""
 
+def rig_from_text(text: str, name: str = "rig") -> Rig:
+    """Rig of the text of rig.json. name: of the file, for messages. Raises FormatError naming the field that is wrong."""
+
+def text_from_rig(rig: Rig) -> str:
+    """The text of rig.json, version 2; all numbers are kept exactly."""
+
 def load_camera_params(
     paths: Union[_Path, Sequence[_Path]], width: int, height: int, *, frames: int | None = None
 ) -> Rig:

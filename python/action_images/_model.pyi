@@ -709,6 +709,33 @@ class PromptEncoder:
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """States (B, L, D) of prompts on the CPU; padding rows are zero."""
 
+class VideoWriter:
+    """A video (height, width) [px] written piece by piece; the file appears under its name in finish(), or not at all.
+
+    fps: frames per second; crf: 0 best, 51 worst; keyframes: most frames from one keyframe to the next, 0: the encoder's
+    own. As a context manager it finishes at the end of a block that does not fail. Raises ShapeError or ValueError for a
+    size or an option out of range, FormatError if the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: _Path,
+        height: int,
+        width: int,
+        *,
+        fps: float = 30.0,
+        crf: float = 18.0,
+        codec: str = "libx264",
+        pixel_format: str = "yuv420p",
+        keyframes: int = 0,
+    ) -> None: ...
+    def add(self, frames: NDArray[np.uint8]) -> None:
+        """Appends frames (T, height, width, 3)."""
+    def finish(self) -> None:
+        """Completes the file and gives it its name."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+
 class WorldModel:
     """A loaded world model: arrays in, a dict of arrays out; see action_images.model.WorldModel."""
 
@@ -820,6 +847,19 @@ def merge_lora(
 
 def read_image(path: _Path) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) uint8 RGB. Raises FormatError naming a file that is no complete picture."""
+
+def read_pickle_data(
+    path: _Path, *, classes: Sequence[str] = (), offset: int = 0, largest: int = 4 << 30
+) -> Any:
+    """Plain data that Python pickled, protocols 2 to 5. Nothing is imported or called.
+
+    None, truth values, numbers, texts, bytes, lists (also of tuples and of arrays of objects), dicts with texts or whole
+    numbers as keys, arrays and scalars of numpy. An object of one of `classes`, as "rlbench.demo.Demo", becomes a dict of
+    its attributes with its class's name under "__class__". What the pickle shares is one value here too. offset: where
+    in the file the pickle begins [byte]; largest: longest pickle [byte].
+
+    Raises FormatError, naming the file, on anything else: another global, a cycle, an array that is not its shape's size.
+    """
 
 def read_video(path: _Path, first: int = 0, frames: int | None = None) -> NDArray[np.uint8]:
     """A video, or at most `frames` of its frames from `first` on, as (T, H, W, 3) uint8 RGB."""

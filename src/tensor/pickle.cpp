@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pickle.hpp"
 
+#include <bit>
 #include <cstring>
 #include <iomanip>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <action_images/core/check.hpp>
 
 #include "byte_cursor.hpp"
+#include "pickle_instructions.hpp"
 
 namespace action_images {
 
@@ -18,53 +20,6 @@ namespace {
 
 constexpr std::size_t most_values = 4'000'000;
 constexpr std::uint8_t first_protocol = 2, last_protocol = 5;
-
-// The instructions, by the names that Python's pickletools gives them.
-enum Instruction : std::uint8_t {
-  MARK = '(',
-  STOP = '.',
-  NONE = 'N',
-  NEWTRUE = 0x88,
-  NEWFALSE = 0x89,
-  BININT = 'J',
-  BININT1 = 'K',
-  BININT2 = 'M',
-  LONG1 = 0x8a,
-  LONG4 = 0x8b,
-  BINFLOAT = 'G',
-  BINUNICODE = 'X',
-  SHORT_BINUNICODE = 0x8c,
-  BINUNICODE8 = 0x8d,
-  BINBYTES = 'B',
-  SHORT_BINBYTES = 'C',
-  BINBYTES8 = 0x8e,
-  EMPTY_TUPLE = ')',
-  TUPLE = 't',
-  TUPLE1 = 0x85,
-  TUPLE2 = 0x86,
-  TUPLE3 = 0x87,
-  EMPTY_LIST = ']',
-  APPEND = 'a',
-  APPENDS = 'e',
-  EMPTY_DICT = '}',
-  SETITEM = 's',
-  SETITEMS = 'u',
-  EMPTY_SET = 0x8f,
-  ADDITEMS = 0x90,
-  FROZENSET = 0x91,
-  GLOBAL = 'c',
-  STACK_GLOBAL = 0x93,
-  REDUCE = 'R',
-  BUILD = 'b',
-  BINPERSID = 'Q',
-  BINGET = 'h',
-  LONG_BINGET = 'j',
-  BINPUT = 'q',
-  LONG_BINPUT = 'r',
-  MEMOIZE = 0x94,
-  PROTO = 0x80,
-  FRAME = 0x95,
-};
 
 std::string instruction_text(std::uint8_t code) {
   std::ostringstream text;
@@ -91,7 +46,7 @@ class PickleMachine {
     require(protocol >= first_protocol && protocol <= last_protocol, "a pickle of protocol 2 to 5", protocol);
     for (auto code = next<std::uint8_t>(); code != STOP; code = next<std::uint8_t>()) {
       const bool known = scalar(code) || text_or_bytes(code) || container(code) || memo(code) || object(code);
-      require(known, "the instructions of torch.save", instruction_text(code));
+      require(known, text_of("the instructions of ", meaning_.writer), instruction_text(code));
     }
     require(stack_.size() == 1 && marks_.empty(), "one value", text_of(stack_.size(), " at its end"));
     pickle_.root_ = stack_.back();
@@ -100,7 +55,7 @@ class PickleMachine {
  private:
   template <typename Got>
   void require(bool condition, std::string_view expected, const Got& got) const {
-    check<FormatError>(condition, "tensor::TorchFile", name_, expected, got);
+    check<FormatError>(condition, meaning_.where, name_, expected, got);
   }
 
   template <typename Number>
@@ -197,8 +152,7 @@ class PickleMachine {
         push_long(next<std::uint32_t>());
         return true;
       case BINFLOAT:
-        next<std::uint64_t>();
-        push(Kind::real);
+        push(Value{.kind = Kind::real, .real = std::bit_cast<double>(__builtin_bswap64(next<std::uint64_t>()))});
         return true;
       default:
         return false;
@@ -223,7 +177,14 @@ class PickleMachine {
         push_text(Kind::bytes, next_text(next<std::uint32_t>()));
         return true;
       case BINBYTES8:
+      case BYTEARRAY8:
         push_text(Kind::bytes, next_text(next<std::uint64_t>()));
+        return true;
+      case SHORT_BINSTRING:  // a str of Python 2, which may be either
+        push_text(Kind::text, next_text(next<std::uint8_t>()));
+        return true;
+      case BINSTRING:
+        push_text(Kind::text, next_text(next<std::uint32_t>()));
         return true;
       default:
         return false;
@@ -343,11 +304,17 @@ class PickleMachine {
     push(meaning_.call(pickle_, function, arguments));
   }
 
-  // The state of an object beside its items: an OrderedDict's attributes, such as a state dict's _metadata.
+  // The state of an object; of a dict or a tensor it is passed over, as the _metadata of a state dict.
   void build() {
-    pop();
-    const Kind kind = top().kind;
-    require(kind == Kind::dict || kind == Kind::tensor, "attributes of a dict or a tensor", "those of another value");
+    const Id state = pop();
+    Value& target = top();
+    if (target.kind == Kind::object) {
+      require(!target.state.has_value(), "one state of an object", "another one");
+      target.state = state;
+      return;
+    }
+    const bool known = target.kind == Kind::dict || target.kind == Kind::tensor;
+    require(known, "attributes of a dict or a tensor", "those of another value");
   }
 
   bool object(std::uint8_t code) {
@@ -361,6 +328,7 @@ class PickleMachine {
         push_stack_global();
         return true;
       case REDUCE:
+      case NEWOBJ:
         call();
         return true;
       case BUILD:

@@ -48,6 +48,7 @@ void check_options(int height, int width, const VideoOptions& options) {
   check(std::isfinite(options.fps) && options.fps > 0 && options.fps <= 1000, where, "fps", "above 0 up to 1000",
         options.fps);
   check(options.crf >= 0 && options.crf <= 51, where, "crf", "0 to 51", options.crf);
+  check(options.keyframes >= 0 && options.keyframes <= 1 << 20, where, "keyframes", "0 to 1048576", options.keyframes);
 }
 
 }  // namespace
@@ -104,6 +105,7 @@ void VideoWriter::Implementation::open_codec(const AVCodec& encoder, const Video
   codec->color_trc = AVCOL_TRC_BT709;
   codec->color_range = rgb ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
   codec->chroma_sample_location = AVCHROMA_LOC_LEFT;
+  if (options.keyframes > 0) codec->gop_size = options.keyframes;
   codec->thread_count = 1;  // one thread and bit-exact paths: the same frames give the same bytes
   codec->flags |= AV_CODEC_FLAG_BITEXACT;
   if ((format->oformat->flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;

@@ -69,6 +69,18 @@ void write_weights(const std::filesystem::path& folder) {
   }
 }
 
+// An object with an array of numpy, and a list that shares a text.
+void write_pickles(const std::filesystem::path& folder) {
+  using torch_archive::text_instruction;
+  const std::string dtype = "cnumpy\ndtype\n" + text_instruction("f8") + "\x89\x88\x87R(K\3" + text_instruction("<") +
+                            "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK" + std::string(1, '\0') + "tb";
+  const std::string array = "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK" + std::string(1, '\0') +
+                            "\x85" "C\1b\x87R(K\1K\1\x85" + dtype + "\x89" "C\10" "12345678tb";
+  Seeds pickles(folder / "pickle_data");
+  pickles.add("\x80\4" "crlbench.demo\nDemo\n)\x81}" + text_instruction("pose") + array + "sb.");
+  pickles.add("\x80\2]q\1(" + text_instruction("open the drawer") + "q\2h\2N\x88K\5e.");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -78,6 +90,7 @@ int main(int argc, char** argv) {
   const Rig moving = Rig::moving({{camera_at(0), camera_at(0.1), camera_at(0.25)}, {fisheye}});
 
   write_weights(folder);
+  write_pickles(folder);
 
   Seeds rigs(folder / "rig_file");
   rigs.add(text_from_rig(still));

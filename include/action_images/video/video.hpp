@@ -38,6 +38,7 @@ struct VideoOptions {
   double crf = 18.0;                     ///< Constant rate factor of x264, 0 (best) to 51.
   std::string codec = "libx264";         ///< FFmpeg's name of an encoder.
   std::string pixel_format = "yuv420p";  ///< FFmpeg's name of a format that the encoder takes.
+  int keyframes = 0;                     ///< Most frames from one keyframe to the next; 0: the encoder's own choice.
 };
 
 /// Writes a video frame by frame; the container follows from the file's ending (mp4, mkv, mov, avi...).

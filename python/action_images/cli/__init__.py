@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from .. import __version__
-from . import convert, decode, doctor, encode, evaluate, generate, inspect, released, scene, train
+from . import convert, dataset, decode, doctor, encode, evaluate, generate, inspect, released, scene, train
 from .arguments import Parser
 
 __all__ = ["main"]
@@ -27,6 +27,7 @@ COMMANDS = {
     "scene": scene,
     "convert": convert,
     "inspect": inspect,
+    "dataset": dataset,
 }
 
 

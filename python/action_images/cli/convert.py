@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes weights of any kind that is read (safetensors, torch.save files, shards) as safetensors, tensor by tensor."""
+"""Writes weights of any kind that is read (safetensors, torch.save files, shards) as safetensors, tensor by tensor; or raw
+recordings and data sets in one of the layouts that are read, when OUT is no .safetensors file."""
 
 from __future__ import annotations
 
@@ -8,17 +9,18 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
+from . import convert_data
 from .arguments import Parser, add_quiet
 from .output import check_file
 
-HELP = "weights -> safetensors, in another dtype, under Wan's names, with LoRAs merged"
+HELP = "weights -> safetensors (dtype, names, LoRAs); recordings and data sets -> a layout"
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 DTYPES = {"bf16": "bfloat16", "f16": "float16", "f32": "float32"}
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument("input", type=Path, metavar="IN", help="a file, an index of shards, or a folder with weights")
-    parser.add_argument("output", type=Path, metavar="OUT.safetensors", help="the file to be written")
+    parser.add_argument("input", type=Path, metavar="IN", help="weights: a file, an index of shards, a folder; or data")
+    parser.add_argument("output", type=Path, metavar="OUT", help="OUT.safetensors for weights, a folder for data")
     parser.add_argument("--dtype", choices=sorted(DTYPES), help="of floating-point tensors; default: as they are")
     parser.add_argument(
         "--names", choices=("wan", "as-is"), default="wan", help="Wan's for the networks that are known; default: wan"
@@ -28,6 +30,7 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("--shard-size", type=size, metavar="SIZE", help="most data of a file, as 5GB; default: all")
     add_part(parser)
+    convert_data.configure(parser)
     add_quiet(parser)
 
 
@@ -35,6 +38,16 @@ def add_part(parser: Parser) -> None:
     parser.add_argument(
         "--part", default="", metavar="NAME", help="which of several state dicts in a file of torch.save, as ema"
     )
+
+
+def is_data(source: Path, output: Path) -> bool:
+    """Whether IN is recordings or a data set: OUT has no ending, and IN is a folder without weights, an out.npy or a spec."""
+    if output.suffix:
+        return False
+    if source.is_dir():
+        weights = ("*.safetensors", "*.pt", "*.pth", "*.ckpt", "*.bin", "*.index.json", "diffusion_pytorch_model*")
+        return not any(next(source.glob(pattern), None) for pattern in weights)
+    return source.suffix == ".npy" or (not source.exists() and ":" in str(source))
 
 
 def size(text: str) -> int:
@@ -56,6 +69,8 @@ def lora(text: str) -> tuple[Path, float]:
 
 
 def run(arguments: Namespace) -> None:
+    if arguments.kind or is_data(arguments.input, arguments.output):
+        return convert_data.run(arguments)
     if arguments.output.suffix != ".safetensors":
         raise ValueError(f"[cli] {arguments.output}: expected a name that ends with .safetensors, got another")
     check_file(arguments.output)

@@ -15,6 +15,10 @@ from ._dataset import Dataset, Sample, open
 from ._episodes import Episode, Episodes, EpisodeView, add_kind, kinds, video_frames
 from ._native import write_native
 from ._sampler import ClipLoader, ClipSampler, check_source
+from .lerobot import LeRobotEpisodes
+from .lerobot_write import write_lerobot
+
+add_kind("lerobot", LeRobotEpisodes)
 
 __all__ = [
     "ClipLoader",
@@ -29,5 +33,6 @@ __all__ = [
     "kinds",
     "open",
     "video_frames",
+    "write_lerobot",
     "write_native",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import Rig
 from ._episodes import Episodes, _model
+from .lerobot import is_lerobot
 
 WHERE = "data::open"
 
@@ -103,6 +104,8 @@ def episodes_of(spec: Any) -> Any:
     """The native source of a spec, several specs separated by commas, or episodes of any kind."""
     if isinstance(spec, Dataset):
         return spec.episodes
+    if isinstance(spec, (str, os.PathLike)) and is_lerobot(spec):
+        spec = f"lerobot:{os.fspath(spec)}"
     if isinstance(spec, str) and "," in spec and not os.path.exists(spec):
         return _model.joined_episodes([part.strip() for part in spec.split(",") if part.strip()])
     return _model.episode_source(spec)
