@@ -15,8 +15,8 @@ namespace action_images {
 class Activity {
  public:
   struct State {
-    std::int64_t issued = 0;      ///< collectives begun so far
-    std::string waiting_for;      ///< the oldest that is not finished; empty: none
+    std::int64_t issued = 0;  ///< collectives begun so far
+    std::string waiting_for;  ///< the oldest that is not finished; empty: none
     double waiting_seconds = 0.0;
   };
 

@@ -55,20 +55,20 @@ class QuietWarnings {
 
 // torch 2.11 to 2.13 differ in the constructor's last arguments.
 template <typename Reducer = c10d::Reducer>
-std::unique_ptr<Reducer> make_reducer(const std::vector<at::Tensor>& tensors, const Buckets& buckets, const Group& group,
-                                      std::int64_t bytes) {
+std::unique_ptr<Reducer> make_reducer(const std::vector<at::Tensor>& tensors, const Buckets& buckets,
+                                      const Group& group, std::int64_t bytes) {
   const std::vector<bool> dense(tensors.size(), false);
   const std::unordered_map<std::size_t, std::string> names;
   // Buckets stay as they are, so that a resumed run adds in the same order as one that was not stopped.
   constexpr bool find_unused = true, as_view = true, skip_unused = false, python = false;
-  if constexpr (std::is_constructible_v<Reducer, std::vector<at::Tensor>, Buckets, Group, std::vector<bool>, std::int64_t,
-                                        bool, bool, std::unordered_map<std::size_t, std::string>, std::int64_t, bool,
-                                        bool, std::vector<std::int64_t>>) {
-    return std::make_unique<Reducer>(tensors, buckets, group, dense, bytes, find_unused, as_view, names, bytes, skip_unused,
-                                     python, std::vector<std::int64_t>{});
+  if constexpr (std::is_constructible_v<Reducer, std::vector<at::Tensor>, Buckets, Group, std::vector<bool>,
+                                        std::int64_t, bool, bool, std::unordered_map<std::size_t, std::string>,
+                                        std::int64_t, bool, bool, std::vector<std::int64_t>>) {
+    return std::make_unique<Reducer>(tensors, buckets, group, dense, bytes, find_unused, as_view, names, bytes,
+                                     skip_unused, python, std::vector<std::int64_t>{});
   } else {
-    return std::make_unique<Reducer>(tensors, buckets, group, dense, bytes, find_unused, as_view, names, bytes, skip_unused,
-                                     python);
+    return std::make_unique<Reducer>(tensors, buckets, group, dense, bytes, find_unused, as_view, names, bytes,
+                                     skip_unused, python);
   }
 }
 
@@ -86,18 +86,20 @@ Buckets buckets_of(const std::vector<at::Tensor>& tensors, std::int64_t bytes) {
 
 struct DataParallel::Impl {
   ProcessGroup group;
-  std::vector<at::Tensor> tensors;  // those that need gradients
+  std::vector<at::Tensor> tensors;         // those that need gradients
   std::unique_ptr<c10d::Reducer> reducer;  // none: alone, or nothing to train
 };
 
-DataParallel::DataParallel(const Parameters::Named& parameters, const ProcessGroup& group, const DataParallelOptions& options)
+DataParallel::DataParallel(const Parameters::Named& parameters, const ProcessGroup& group,
+                           const DataParallelOptions& options)
     : impl_(new Impl{.group = group, .tensors = {}, .reducer = nullptr}) {
   check(options.bucket_bytes > 0, "dist::DataParallel", "bucket_bytes", "at least 1", options.bucket_bytes);
   share_parameters(parameters, group);
   ProcessGroup::Impl& job = group.impl();
   for (const auto& [name, tensor] : trained(parameters)) impl_->tensors.push_back(tensor);
   if (job.alone() || impl_->tensors.empty()) return;
-  impl_->reducer = make_reducer(impl_->tensors, buckets_of(impl_->tensors, options.bucket_bytes), job.group, options.bucket_bytes);
+  impl_->reducer =
+      make_reducer(impl_->tensors, buckets_of(impl_->tensors, options.bucket_bytes), job.group, options.bucket_bytes);
   impl_->reducer->register_comm_hook(std::make_unique<MeanHook>(&job));
 }
 

@@ -25,7 +25,7 @@ struct FlatBucket {
 
   /// Where an entry lies in the part of a rank, and what of it: empty where start == stop.
   struct Overlap {
-    std::int64_t start;    ///< [start, stop) of the flattened parameter
+    std::int64_t start;  ///< [start, stop) of the flattened parameter
     std::int64_t stop;
     std::int64_t in_part;  ///< the place of `start` in the part
   };

@@ -35,7 +35,8 @@ Mailbox::Mailbox(const ProcessGroup& group, const std::string& name) : channel_(
   channel_->size = impl.size;
   if (impl.alone()) return;
   const auto connection = channel_->on_store(name, [&] { return impl.connect(impl.timeout); });
-  channel_->store = c10::make_intrusive<c10d::PrefixStore>(text_of("mailbox/", impl.mailboxes++, '/', name), connection);
+  channel_->store =
+      c10::make_intrusive<c10d::PrefixStore>(text_of("mailbox/", impl.mailboxes++, '/', name), connection);
 }
 
 Mailbox::~Mailbox() = default;

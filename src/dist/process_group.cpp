@@ -18,9 +18,12 @@ constexpr const char* where = "dist::ProcessGroup";
 
 c10d::ReduceOp c10d_op(ReduceOp op) {
   switch (op) {
-    case ReduceOp::minimum: return c10d::ReduceOp::MIN;
-    case ReduceOp::maximum: return c10d::ReduceOp::MAX;
-    default: return c10d::ReduceOp::SUM;
+    case ReduceOp::minimum:
+      return c10d::ReduceOp::MIN;
+    case ReduceOp::maximum:
+      return c10d::ReduceOp::MAX;
+    default:
+      return c10d::ReduceOp::SUM;
   }
 }
 

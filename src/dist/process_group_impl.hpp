@@ -26,7 +26,7 @@ struct ProcessGroup::Impl {
   int size = 1;
   std::string backend = "alone";
   std::chrono::milliseconds timeout{0};
-  c10::intrusive_ptr<c10d::ProcessGroup> group;          ///< none: alone
+  c10::intrusive_ptr<c10d::ProcessGroup> group;             ///< none: alone
   std::function<Store(std::chrono::milliseconds)> connect;  ///< a connection to the store of its own, with this timeout
   Activity activity;
   std::atomic<int> mailboxes{0};  ///< made so far, so that two of one name do not share keys

@@ -37,7 +37,8 @@ int number(const char* name, int least, int most) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc() && end == text.data() + text.size();
-  check(whole && value >= least && value <= most, where, name, text_of("a number from ", least, " to ", most), printable(text));
+  check(whole && value >= least && value <= most, where, name, text_of("a number from ", least, " to ", most),
+        printable(text));
   return value;
 }
 
@@ -74,7 +75,9 @@ void add_backends(Impl& impl, const std::string& wanted, const Impl::Store& stor
   using Type = c10d::ProcessGroup::BackendType;
   const bool nccl = wanted == "nccl" || (wanted == "auto" && built_with_nccl() && at::hasCUDA());
   const bool gloo = wanted == "gloo" || (wanted == "auto" && (built_with_gloo() || !nccl));
-  const auto below = [&store](const char* name) -> Impl::Store { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
+  const auto below = [&store](const char* name) -> Impl::Store {
+    return c10::make_intrusive<c10d::PrefixStore>(name, store);
+  };
   if (gloo) {
     impl.group->setBackend(at::kCPU, Type::GLOO, gloo_backend(below("gloo"), impl.rank, impl.size, impl.timeout));
     if (!nccl && at::hasCUDA()) impl.group->setBackend(at::kCUDA, Type::GLOO, impl.group->getBackend(at::kCPU));
@@ -109,7 +112,8 @@ ProcessGroup ProcessGroup::from_environment(const GroupOptions& options) {
     const bool serve = rendezvous.rank == 0 && !rendezvous.served_by_launcher;
     const Impl::Store served = tcp_store(rendezvous.host, rendezvous.port, serve, impl->timeout);
     impl->connect = [rendezvous, prefix, served](milliseconds timeout) -> Impl::Store {
-      return c10::make_intrusive<c10d::PrefixStore>(prefix, tcp_store(rendezvous.host, rendezvous.port, false, timeout));
+      return c10::make_intrusive<c10d::PrefixStore>(prefix,
+                                                    tcp_store(rendezvous.host, rendezvous.port, false, timeout));
     };
     const Impl::Store store = c10::make_intrusive<c10d::PrefixStore>(prefix, served);
     impl->group = c10::make_intrusive<c10d::ProcessGroup>(store, impl->rank, impl->size);
@@ -118,8 +122,9 @@ ProcessGroup ProcessGroup::from_environment(const GroupOptions& options) {
     throw;
   } catch (const std::exception& error) {
     const std::string reason = error.what();
-    throw DistributedError(text_of('[', where, "] rank ", rendezvous.rank, " of ", rendezvous.size, " did not meet the others at ",
-                                   rendezvous.host, ':', rendezvous.port, ": ", reason.substr(0, reason.find('\n'))));
+    throw DistributedError(text_of('[', where, "] rank ", rendezvous.rank, " of ", rendezvous.size,
+                                   " did not meet the others at ", rendezvous.host, ':', rendezvous.port, ": ",
+                                   reason.substr(0, reason.find('\n'))));
   }
   return ProcessGroup(std::move(impl));
 }
@@ -129,7 +134,8 @@ ProcessGroup ProcessGroup::adopt(const std::string& name) {
   try {
     impl->group = c10d::resolve_process_group(name);
   } catch (const std::exception&) {
-    throw ValueError(expected_text(where, "name", "that of a group which torch.distributed has made", '"' + printable(name) + '"'));
+    throw ValueError(
+        expected_text(where, "name", "that of a group which torch.distributed has made", '"' + printable(name) + '"'));
   }
   impl->rank = impl->group->getRank();
   impl->size = impl->group->getSize();

@@ -88,7 +88,8 @@ Sharding::Impl::Impl(const Parameters::Named& all, const ProcessGroup& job, cons
     check(tensor.device() == device, where, name, text_of("a parameter on ", device), tensor.device());
     check(targets.emplace(name, tensor.detach()).second, where, "parameters", "names that differ", name);
   }
-  check(group.impl().carrier(device) == device, where, "parameters", text_of("tensors that ", group.backend(), " carries"), device);
+  check(group.impl().carrier(device) == device, where, "parameters",
+        text_of("tensors that ", group.backend(), " carries"), device);
   share_parameters(all, group);
   slice_options = at::TensorOptions().device(device).dtype(slice_dtype(parameters, options));
   const auto bucket_values = options.bucket_bytes / static_cast<std::int64_t>(slice_options.dtype().itemsize());
@@ -206,7 +207,8 @@ Sharding::Sharding(const Parameters::Named& parameters, const ProcessGroup& grou
 Sharding::~Sharding() = default;
 
 void Sharding::backward(const at::Tensor& loss, bool last) {
-  check(loss.defined() && loss.numel() == 1, where, "loss", "a scalar", loss.defined() ? shape_text(loss.sizes()) : "none");
+  check(loss.defined() && loss.numel() == 1, where, "loss", "a scalar",
+        loss.defined() ? shape_text(loss.sizes()) : "none");
   if (!last && impl_->options.stage == ShardingStage::optimizer) {
     loss.backward();
     return;
@@ -275,7 +277,8 @@ void Sharding::gather(const TensorMap& slices, const TensorMap& targets) {
     const at::Tensor part = at::zeros({bucket.part}, options);
     for (const FlatBucket::Entry& entry : bucket.entries) {
       const auto [start, stop, place] = bucket.overlap(entry, impl_->group.rank());
-      if (start < stop) part.slice(0, place, place + stop - start).copy_(find(slices, impl_->parameters[entry.parameter].first));
+      if (start < stop)
+        part.slice(0, place, place + stop - start).copy_(find(slices, impl_->parameters[entry.parameter].first));
     }
     const at::Tensor whole = at::empty({bucket.part * impl_->group.size()}, options);
     impl_->group.all_gather(whole, part);

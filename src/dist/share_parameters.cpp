@@ -20,7 +20,8 @@ constexpr std::size_t broadcast_bytes = std::size_t{256} << 20;
 std::string description(const Parameters::Named& parameters) {
   std::string text;
   for (const auto& [name, tensor] : parameters) {
-    text += text_of(name, ' ', shape_text(tensor.sizes()), ' ', tensor.scalar_type(), tensor.requires_grad() ? " trained\n" : "\n");
+    text += text_of(name, ' ', shape_text(tensor.sizes()), ' ', tensor.scalar_type(),
+                    tensor.requires_grad() ? " trained\n" : "\n");
   }
   return text;
 }
@@ -44,7 +45,8 @@ void share_parameters(const Parameters::Named& parameters, const ProcessGroup& g
   std::vector<at::Tensor> values;
   for (const auto& [name, tensor] : parameters) {
     check(tensor.is_floating_point() && tensor.is_contiguous(), "dist::share_parameters", name,
-          "a contiguous floating-point tensor", text_of(tensor.scalar_type(), " with strides ", shape_text(tensor.strides())));
+          "a contiguous floating-point tensor",
+          text_of(tensor.scalar_type(), " with strides ", shape_text(tensor.strides())));
     values.push_back(tensor.detach());
   }
   ProcessGroup::Impl& job = group.impl();

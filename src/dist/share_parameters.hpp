@@ -7,7 +7,8 @@
 namespace action_images {
 
 /// Gives every process rank 0's values of the parameters.
-/// @throws ValueError naming a parameter that is not contiguous or not floating point; DistributedError if the processes
+/// @throws ValueError naming a parameter that is not contiguous or not floating point; DistributedError if the
+/// processes
 ///         have other parameters.
 void share_parameters(const Parameters::Named& parameters, const ProcessGroup& group);
 

@@ -36,7 +36,8 @@ std::string key_of(int rank) { return "watchdog/" + std::to_string(rank); }
 
 // Shared by the two threads, which outlive the Watchdog if the store does not answer any more.
 struct Watchdog::Impl : std::enable_shared_from_this<Watchdog::Impl> {
-  Impl(const ProcessGroup& job, const WatchdogOptions& wanted) : group(job), options(wanted), ranks(static_cast<std::size_t>(job.size())) {}
+  Impl(const ProcessGroup& job, const WatchdogOptions& wanted)
+      : group(job), options(wanted), ranks(static_cast<std::size_t>(job.size())) {}
 
   void start();
   void stop(bool failed);
@@ -63,8 +64,8 @@ struct Watchdog::Impl : std::enable_shared_from_this<Watchdog::Impl> {
   SignOfLife::State state = SignOfLife::State::runs;
   std::int64_t beat = 0;
   std::string busy_with;
-  Clock::time_point excused_until;           // until then this process may be late
-  std::string failure;       // of a collective in this process
+  Clock::time_point excused_until;  // until then this process may be late
+  std::string failure;              // of a collective in this process
   bool stopping = false;
   bool exchange_ended = false;
   std::thread exchanger, judging;
@@ -163,12 +164,14 @@ std::optional<std::string> Watchdog::Impl::judgement() {
   const std::scoped_lock lock(mutex);
   if (!others_verdict.empty()) return others_verdict;
   // Once a connection broke, somebody is likely to be dead, and three missing signs are enough.
-  const double silent_limit = failure.empty() && !store_failed ? options.silent_seconds : std::min(options.silent_seconds, 3 * options.interval);
+  const double silent_limit = failure.empty() && !store_failed ? options.silent_seconds
+                                                               : std::min(options.silent_seconds, 3 * options.interval);
   const double store_silent = seconds_since(last_exchange);
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
     // A process that has not begun to watch is not silent, and while the store is silent nobody's signs come.
     const double excused = store_silent > 2 * options.interval ? store_silent : 0.0;
-    ranks[rank].silent_seconds = ranks[rank].sign.beat == 0 ? 0.0 : std::max(0.0, seconds_since(last_beat[rank]) - excused);
+    ranks[rank].silent_seconds =
+        ranks[rank].sign.beat == 0 ? 0.0 : std::max(0.0, seconds_since(last_beat[rank]) - excused);
   }
   if (auto line = verdict(ranks, silent_limit, options.hang_seconds)) return line;
   if (store_silent <= silent_limit) return std::nullopt;
@@ -209,9 +212,11 @@ void Watchdog::Impl::end(const std::string& line) {
 }
 
 Watchdog::Watchdog(const ProcessGroup& group, const WatchdogOptions& options) {
-  const bool positive = options.interval > 0 && options.silent_seconds > 2 * options.interval && options.hang_seconds > 0;
+  const bool positive =
+      options.interval > 0 && options.silent_seconds > 2 * options.interval && options.hang_seconds > 0;
   check(positive, "dist::Watchdog", "options", "positive times, with silent_seconds above two intervals",
-        text_of("interval ", options.interval, ", silent_seconds ", options.silent_seconds, ", hang_seconds ", options.hang_seconds));
+        text_of("interval ", options.interval, ", silent_seconds ", options.silent_seconds, ", hang_seconds ",
+                options.hang_seconds));
   if (group.size() == 1) return;
   impl_ = std::make_shared<Impl>(group, options);
   impl_->start();

@@ -36,8 +36,8 @@ std::map<std::string, SafetensorsFile> open_files(const nlohmann::json& manifest
   for (const auto& [name, file] : listed_files(manifest, folder)) {
     std::error_code error;
     const auto bytes = fs::file_size(folder / name, error);
-    check<FormatError>(!error && bytes == file.bytes, where, (folder / name).string(), text_of("a file of ", file.bytes, " bytes"),
-                       error ? error.message() : text_of(bytes));
+    check<FormatError>(!error && bytes == file.bytes, where, (folder / name).string(),
+                       text_of("a file of ", file.bytes, " bytes"), error ? error.message() : text_of(bytes));
     if (fs::path(name).extension() == ".safetensors") opened.emplace(name, SafetensorsFile(folder / name));
   }
   return opened;
@@ -50,7 +50,8 @@ std::map<std::string, TensorPiece> pieces_of(const TensorMap& slices, const std:
   std::map<std::string, TensorPiece> pieces;
   for (const auto& [name, tensor] : slices) {
     const auto range = ranges.find(name);
-    if (range == ranges.end() || tensor.dim() != 1 || tensor.numel() != range->second.stop - range->second.start) continue;
+    if (range == ranges.end() || tensor.dim() != 1 || tensor.numel() != range->second.stop - range->second.start)
+      continue;
     pieces[prefix + name] = {tensor, range->second.start, range->second.shape};
   }
   return pieces;
@@ -70,7 +71,8 @@ SavedCheckpoint::SavedCheckpoint(const fs::path& folder) : folder_(folder) {
         const at::Tensor values = files.at(piece.at("file")).tensor(name).view(-1);
         const std::int64_t start = piece.at("start");
         const bool follows = start == reached && (entry.pieces.empty() || values.scalar_type() == entry.dtype);
-        check<FormatError>(follows, where, manifest_path, text_of(name, " in pieces of one dtype without gaps"), text_of("one at ", start));
+        check<FormatError>(follows, where, manifest_path, text_of(name, " in pieces of one dtype without gaps"),
+                           text_of("one at ", start));
         reached = start + values.numel();
         entry.dtype = values.scalar_type();
         entry.pieces.push_back({start, reached, values});
@@ -130,14 +132,17 @@ TensorMap SavedCheckpoint::tensors(const std::string& prefix) const {
   return result;
 }
 
-void SavedCheckpoint::export_safetensors(const fs::path& path, const std::string& prefix, std::optional<at::ScalarType> dtype) const {
+void SavedCheckpoint::export_safetensors(const fs::path& path, const std::string& prefix,
+                                         std::optional<at::ScalarType> dtype) const {
   std::map<std::string, TensorSource> sources;
   for (const auto& [name, entry] : entries_) {
     if (name.compare(0, prefix.size(), prefix) != 0) continue;
     const at::ScalarType written = dtype && at::isFloatingType(entry.dtype) ? *dtype : entry.dtype;
-    sources[name.substr(prefix.size())] = {written, entry.shape, [this, name = name, written] { return tensor(name).to(written); }};
+    sources[name.substr(prefix.size())] = {written, entry.shape,
+                                           [this, name = name, written] { return tensor(name).to(written); }};
   }
-  check(!sources.empty(), where, "prefix", text_of("one of tensors in ", folder_.string()), '"' + printable(prefix) + '"');
+  check(!sources.empty(), where, "prefix", text_of("one of tensors in ", folder_.string()),
+        '"' + printable(prefix) + '"');
   write_safetensors(path, sources, {{"format", "pt"}, {"step", std::to_string(step_)}});
 }
 

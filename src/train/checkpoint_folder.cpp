@@ -35,7 +35,9 @@ bool is_plain(const std::string& name) {
   return !name.empty() && name[0] != '.' && name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
-bool starts_with(const std::string& text, const std::string& start) { return text.compare(0, start.size(), start) == 0; }
+bool starts_with(const std::string& text, const std::string& start) {
+  return text.compare(0, start.size(), start) == 0;
+}
 
 }  // namespace
 
@@ -64,7 +66,8 @@ void write_manifest(const fs::path& folder, const nlohmann::json& manifest) {
 nlohmann::json read_manifest(const fs::path& folder) {
   const fs::path file = folder / manifest_name;
   const auto sealed = nlohmann::json::parse(read_file(file, largest_manifest, where), nullptr, false);
-  const bool is_sealed = sealed.is_object() && sealed.contains("crc32") && sealed["crc32"].is_string() && sealed.contains("manifest");
+  const bool is_sealed =
+      sealed.is_object() && sealed.contains("crc32") && sealed["crc32"].is_string() && sealed.contains("manifest");
   check<FormatError>(is_sealed, where, file.string(), "a manifest", "other text");
   nlohmann::json manifest = sealed["manifest"];
   const std::string crc = crc32_text(manifest.dump());
@@ -78,11 +81,13 @@ std::map<std::string, ListedFile> listed_files(const nlohmann::json& manifest, c
   std::map<std::string, ListedFile> files;
   try {
     for (const auto& [name, file] : manifest.at("files").items()) {
-      check<FormatError>(is_plain(name), where, (folder / manifest_name).string(), "plain names of files", printable(name));
+      check<FormatError>(is_plain(name), where, (folder / manifest_name).string(), "plain names of files",
+                         printable(name));
       files[name] = {file.at("bytes").get<std::uint64_t>(), file.at("crc32").get<std::string>()};
     }
   } catch (const nlohmann::json::exception& error) {
-    throw FormatError(expected_text(where, (folder / manifest_name).string(), "files with bytes and crc32", error.what()));
+    throw FormatError(
+        expected_text(where, (folder / manifest_name).string(), "files with bytes and crc32", error.what()));
   }
   return files;
 }
@@ -94,8 +99,8 @@ std::string fault_of(const fs::path& folder, std::size_t share, std::size_t shar
       if (number++ % shares != share) continue;
       const ListedFile found = listed(folder / name);
       const auto text = [](const ListedFile& file) { return text_of(file.bytes, " bytes with CRC-32 ", file.crc32); };
-      check<FormatError>(found.bytes == promised.bytes && found.crc32 == promised.crc32, where, (folder / name).string(),
-                         text(promised), text(found));
+      check<FormatError>(found.bytes == promised.bytes && found.crc32 == promised.crc32, where,
+                         (folder / name).string(), text(promised), text(found));
     }
     return {};
   } catch (const std::exception& error) {
@@ -125,7 +130,9 @@ void sync_folder(const fs::path& folder) {
   ::close(descriptor);
 }
 
-fs::path partial_folder(const fs::path& folder, std::int64_t step) { return folder / ("partial-" + std::to_string(step)); }
+fs::path partial_folder(const fs::path& folder, std::int64_t step) {
+  return folder / ("partial-" + std::to_string(step));
+}
 
 void publish(const fs::path& partial, const fs::path& target) {
   sync_folder(partial);
@@ -150,7 +157,8 @@ void remove_leftovers(const fs::path& folder) {
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (starts_with(name, "partial-") || starts_with(name, std::string("removed-") + prefix)) leftovers.push_back(entry.path());
+    if (starts_with(name, "partial-") || starts_with(name, std::string("removed-") + prefix))
+      leftovers.push_back(entry.path());
   }
   for (const fs::path& leftover : leftovers) fs::remove_all(leftover);
 }

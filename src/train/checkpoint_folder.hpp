@@ -30,7 +30,8 @@ nlohmann::json read_manifest(const std::filesystem::path& folder);
 /// The files of a manifest by name; the names are plain. @throws FormatError
 std::map<std::string, ListedFile> listed_files(const nlohmann::json& manifest, const std::filesystem::path& folder);
 
-/// What is wrong with the files of a folder, of which every `shares`-th is read, from number `share` on; empty: nothing.
+/// What is wrong with the files of a folder, of which every `shares`-th is read, from number `share` on; empty:
+/// nothing.
 std::string fault_of(const std::filesystem::path& folder, std::size_t share, std::size_t shares);
 
 /// Folders `checkpoint-<step>`, highest step first.

@@ -63,18 +63,23 @@ json write_share(const fs::path& folder, const Share& share, int rank, std::uint
   if (share.pieces.empty()) return said;
   std::map<std::string, TensorSource> sources;
   for (const auto& [name, piece] : share.pieces) {
-    sources[name] = {piece.values.scalar_type(), piece.values.sizes().vec(), [&values = piece.values] { return values; }};
+    sources[name] = {piece.values.scalar_type(), piece.values.sizes().vec(),
+                     [&values = piece.values] { return values; }};
   }
   char stem[32];
   std::snprintf(stem, sizeof(stem), "rank-%05d", rank);
-  for (const fs::path& file : write_safetensors(folder / (std::string(stem) + ".safetensors"), sources, {}, shard_bytes)) {
+  for (const fs::path& file :
+       write_safetensors(folder / (std::string(stem) + ".safetensors"), sources, {}, shard_bytes)) {
     const ListedFile entry = listed(file);
     said["files"][file.filename().string()] = {{"bytes", entry.bytes}, {"crc32", entry.crc32}};
     if (file.extension() != ".safetensors") continue;
     for (const std::string& name : SafetensorsFile(file).names()) {
       const TensorPiece& piece = share.pieces.at(name);
-      said["pieces"].push_back({{"name", name}, {"file", file.filename().string()}, {"start", piece.start},
-                                {"stop", piece.start + piece.values.numel()}, {"shape", piece.shape}});
+      said["pieces"].push_back({{"name", name},
+                                {"file", file.filename().string()},
+                                {"start", piece.start},
+                                {"stop", piece.start + piece.values.numel()},
+                                {"shape", piece.shape}});
     }
   }
   return said;
@@ -95,8 +100,13 @@ json manifest_of(const Share& share, const std::vector<json>& said) {
     auto& pieces = tensor["pieces"].get_ref<json::array_t&>();
     std::sort(pieces.begin(), pieces.end(), [](const json& a, const json& b) { return a["start"] < b["start"]; });
   }
-  return {{"format", "action-images-checkpoint"}, {"version", 1}, {"step", share.step}, {"ranks", said.size()},
-          {"metric", share.metric ? json(*share.metric) : json()}, {"files", files}, {"tensors", tensors}};
+  return {{"format", "action-images-checkpoint"},
+          {"version", 1},
+          {"step", share.step},
+          {"ranks", said.size()},
+          {"metric", share.metric ? json(*share.metric) : json()},
+          {"files", files},
+          {"tensors", tensors}};
 }
 
 std::string state_text(const Share& share, const std::vector<json>& said) {
@@ -209,7 +219,8 @@ void CheckpointStore::Impl::prune(std::int64_t newest) {
     const std::string fault = error_of([&, &path = path] { metric = read_manifest(path).at("metric"); });
     if (!fault.empty()) continue;  // damaged: counts for nothing, and goes
     if (static_cast<std::int64_t>(kept.size()) < options.keep_last) kept.insert(step);
-    if (metric.is_number()) ranked.emplace_back(options.lower_is_better ? metric.get<double>() : -metric.get<double>(), -step);
+    if (metric.is_number())
+      ranked.emplace_back(options.lower_is_better ? metric.get<double>() : -metric.get<double>(), -step);
   }
   std::sort(ranked.begin(), ranked.end());
   const auto best = std::min(ranked.size(), static_cast<std::size_t>(options.keep_best));
@@ -219,12 +230,18 @@ void CheckpointStore::Impl::prune(std::int64_t newest) {
   }
 }
 
-CheckpointStore::CheckpointStore(const fs::path& folder, const ProcessGroup& group, const CheckpointStoreOptions& options) {
+CheckpointStore::CheckpointStore(const fs::path& folder, const ProcessGroup& group,
+                                 const CheckpointStoreOptions& options) {
   check(options.keep_last >= 0 && options.keep_best >= 0, where, "keep_last, keep_best", "at least 0",
         text_of(options.keep_last, ", ", options.keep_best));
   check(options.shard_bytes > 0, where, "shard_bytes", "at least 1", options.shard_bytes);
-  impl_.reset(new Impl{.folder = folder, .group = group, .options = options, .mailbox = Mailbox(group, "checkpoints"),
-                       .tidy = false, .writer = {}, .error = {}});
+  impl_.reset(new Impl{.folder = folder,
+                       .group = group,
+                       .options = options,
+                       .mailbox = Mailbox(group, "checkpoints"),
+                       .tidy = false,
+                       .writer = {},
+                       .error = {}});
 }
 
 CheckpointStore::~CheckpointStore() {
@@ -256,11 +273,14 @@ void CheckpointStore::wait() {
 
 std::optional<SavedCheckpoint> CheckpointStore::newest() {
   wait();
-  const auto share = static_cast<std::size_t>(impl_->group.rank()), shares = static_cast<std::size_t>(impl_->group.size());
-  const auto candidates = share == 0 ? checkpoint_folders(impl_->folder) : std::vector<std::pair<std::int64_t, fs::path>>();
+  const auto share = static_cast<std::size_t>(impl_->group.rank()),
+             shares = static_cast<std::size_t>(impl_->group.size());
+  const auto candidates =
+      share == 0 ? checkpoint_folders(impl_->folder) : std::vector<std::pair<std::int64_t, fs::path>>();
   for (std::size_t number = 0;; ++number) {
     const bool more = number < candidates.size();
-    const std::string name = impl_->mailbox.broadcast(more ? candidates[number].second.filename().string() : std::string());
+    const std::string name =
+        impl_->mailbox.broadcast(more ? candidates[number].second.filename().string() : std::string());
     if (name.empty()) return std::nullopt;
     const fs::path path = impl_->folder / name;
     std::string fault = fault_of(path, share, shares);

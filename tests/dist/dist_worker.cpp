@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One process of the jobs of this folder's tests: dist_worker collectives | parity | mismatch | steps HOW. Prints what is wrong and
-// exits with 1.
+// One process of the jobs of this folder's tests: dist_worker collectives | parity | mismatch | steps HOW. Prints what
+// is wrong and exits with 1.
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -54,13 +54,16 @@ int collectives() {
   for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16}) check_collectives(group, dtype);
   group.barrier();
   const auto texts = group.gather(std::string(static_cast<std::size_t>(group.rank()), 'x'));
-  for (std::size_t rank = 0; rank < texts.size(); ++rank) require(texts[rank].size() == rank, "gather keeps every text");
+  for (std::size_t rank = 0; rank < texts.size(); ++rank)
+    require(texts[rank].size() == rank, "gather keeps every text");
   Mailbox first(group, "a"), second(group, "a");
   for (int round = 0; round < 3; ++round) {
     const auto letters = first.gather(text_of(group.rank(), ' ', round));
     require(letters.size() == (group.rank() == 0 ? static_cast<std::size_t>(group.size()) : 0), "rank 0 gathers");
-    for (std::size_t rank = 0; rank < letters.size(); ++rank) require(letters[rank] == text_of(rank, ' ', round), "letters come by rank");
-    require(second.broadcast(group.rank() == 0 ? text_of("round ", round) : "") == text_of("round ", round), "broadcast reaches all");
+    for (std::size_t rank = 0; rank < letters.size(); ++rank)
+      require(letters[rank] == text_of(rank, ' ', round), "letters come by rank");
+    require(second.broadcast(group.rank() == 0 ? text_of("round ", round) : "") == text_of("round ", round),
+            "broadcast reaches all");
   }
   // A second group beside the first is another one.
   const ProcessGroup other = ProcessGroup::from_environment({.backend = "gloo", .timeout = 60});
@@ -74,7 +77,8 @@ int parity() {
   for (const Mode mode : {Mode::data_parallel, Mode::zero1, Mode::zero2}) {
     for (const int passes : {1, 3}) {
       for (const bool unused : {false, true}) {
-        for (const auto& [dtype, tolerance] : {std::pair{at::kDouble, 1e-12}, {at::kFloat, 1e-6}, {at::kBFloat16, 0.05}}) {
+        for (const auto& [dtype, tolerance] :
+             {std::pair{at::kDouble, 1e-12}, {at::kFloat, 1e-6}, {at::kBFloat16, 0.05}}) {
           const Run run{mode, passes, unused, dtype};
           const std::string fault = difference(train(run, group), train_alone(run, group.size()), tolerance);
           require(fault.empty(), text_of(run, ": ", fault));
@@ -92,7 +96,8 @@ int steps(const std::string& how) {
   at::Tensor tensor = at::ones({4});
   for (std::int64_t step = 0;; ++step) {
     watchdog.step(step);
-    if (step == 5) std::cout << "step 5" << std::endl;
+    // By step 50, a second after the start, the others have seen signs of life with steps.
+    if (step == 5 || step == 50) std::cout << "at step " << step << std::endl;
     if (step == 5 && group.rank() == 1) {
       if (how == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
       if (how == "throw") throw std::runtime_error("bad batch");

@@ -29,7 +29,8 @@ namespace fs = std::filesystem;
 /// A folder that goes with the test.
 struct Folder {
   fs::path path;
-  explicit Folder(const std::string& name) : path(fs::temp_directory_path() / ("action_images_" + name + "_" + std::to_string(::getpid()))) {
+  explicit Folder(const std::string& name)
+      : path(fs::temp_directory_path() / ("action_images_" + name + "_" + std::to_string(::getpid()))) {
     fs::remove_all(path);
     fs::create_directories(path);
   }
@@ -54,11 +55,15 @@ inline int free_port() {
 class Job {
  public:
   /// Starts `processes` of `program arguments...`; what they print goes to files in `folder`.
-  Job(int processes, const std::string& program, const std::vector<std::string>& arguments, const fs::path& folder) : folder_(folder) {
+  Job(int processes, const std::string& program, const std::vector<std::string>& arguments, const fs::path& folder)
+      : folder_(folder) {
     const std::string port = std::to_string(free_port());
     for (int rank = 0; rank < processes; ++rank) {
-      const std::vector<std::string> environment{"RANK=" + std::to_string(rank), "WORLD_SIZE=" + std::to_string(processes),
-                                                 "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + port, "OMP_NUM_THREADS=1",
+      const std::vector<std::string> environment{"RANK=" + std::to_string(rank),
+                                                 "WORLD_SIZE=" + std::to_string(processes),
+                                                 "MASTER_ADDR=127.0.0.1",
+                                                 "MASTER_PORT=" + port,
+                                                 "OMP_NUM_THREADS=1",
                                                  "GLOO_SOCKET_IFNAME=lo"};
       pids_.push_back(start(program, arguments, environment, output(rank)));
     }
@@ -117,7 +122,8 @@ class Job {
     posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     pid_t pid = 0;
-    const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, pointers(words).data(), pointers(variables).data());
+    const int error =
+        ::posix_spawn(&pid, program.c_str(), &actions, nullptr, pointers(words).data(), pointers(variables).data());
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) throw std::runtime_error("cannot start " + program);
     return pid;

@@ -61,12 +61,15 @@ TEST_CASE("a process alone is a group of one, in which every collective is the i
 TEST_CASE("an environment that lacks a variable, or has a wrong one, is refused by name") {
   {
     const Environment environment{{"WORLD_SIZE", "2"}};
-    CHECK_THROWS_WITH_AS(ProcessGroup::from_environment(),
-                         "[dist::ProcessGroup] RANK: expected a value in the environment, as torchrun sets it, got none", ValueError);
+    CHECK_THROWS_WITH_AS(
+        ProcessGroup::from_environment(),
+        "[dist::ProcessGroup] RANK: expected a value in the environment, as torchrun sets it, got none", ValueError);
   }
   {
-    const Environment environment{{"WORLD_SIZE", "2"}, {"RANK", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", "1"}};
-    CHECK_THROWS_WITH_AS(ProcessGroup::from_environment(), "[dist::ProcessGroup] RANK: expected a number from 0 to 1, got 2", ValueError);
+    const Environment environment{
+        {"WORLD_SIZE", "2"}, {"RANK", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", "1"}};
+    CHECK_THROWS_WITH_AS(ProcessGroup::from_environment(),
+                         "[dist::ProcessGroup] RANK: expected a number from 0 to 1, got 2", ValueError);
   }
   CHECK_THROWS_WITH_AS(ProcessGroup::from_environment({.backend = "mpi"}),
                        "[dist::ProcessGroup] backend: expected auto, gloo or nccl, got mpi", ValueError);
@@ -106,8 +109,9 @@ TEST_CASE("processes whose parameters differ are refused, with the first differe
   Job job(2, ACTION_IMAGES_DIST_WORKER, {"mismatch"}, folder.path);
   for (int rank = 0; rank < 2; ++rank) {
     CHECK(job.wait(rank) == 1);
-    CHECK_MESSAGE(job.all_output(rank).find("rank 1 has weight (3, 3) Float trained where rank 0 has weight (3, 2) Float trained") !=
-                      std::string::npos,
-                  job.all_output(rank));
+    CHECK_MESSAGE(
+        job.all_output(rank).find(
+            "rank 1 has weight (3, 3) Float trained where rank 0 has weight (3, 2) Float trained") != std::string::npos,
+        job.all_output(rank));
   }
 }

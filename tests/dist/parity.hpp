@@ -30,8 +30,8 @@ struct Run {
 
 inline std::ostream& operator<<(std::ostream& stream, const Run& run) {
   static const char* names[] = {"data parallel", "ZeRO-1", "ZeRO-2"};
-  return stream << names[static_cast<int>(run.mode)] << ", " << run.passes << " passes, " << (run.unused ? "unused parameters, " : "")
-                << at::toString(run.dtype);
+  return stream << names[static_cast<int>(run.mode)] << ", " << run.passes << " passes, "
+                << (run.unused ? "unused parameters, " : "") << at::toString(run.dtype);
 }
 
 struct Outcome {

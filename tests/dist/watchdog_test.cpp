@@ -32,7 +32,7 @@ Observed waiting(std::int64_t step, std::int64_t issued, double seconds) {
 void check_survivor(const std::string& how, int signal, const std::string& expected) {
   const Folder folder("watchdog");
   Job job(2, ACTION_IMAGES_DIST_WORKER, {"steps", how}, folder.path);
-  REQUIRE_MESSAGE(job.printed(1, "step 5"), job.all_output(1));
+  REQUIRE_MESSAGE(job.printed(1, signal != 0 ? "at step 50" : "at step 5"), job.all_output(1));
   if (signal != 0) job.signal(1, signal);
   const int code = job.wait(0, 60);
   const std::string said = job.all_output(0);
@@ -75,7 +75,8 @@ TEST_CASE("a silent process is dead or stopped, and one that failed is named at 
   Observed failed = computing(-1, 0);
   failed.sign.state = SignOfLife::State::failed;
   failed.sign.failure = "no such file";
-  CHECK(verdict({failed, computing(0, 1)}, 20, 45) == "rank 0 (before its first step, in no collective) failed: no such file");
+  CHECK(verdict({failed, computing(0, 1)}, 20, 45) ==
+        "rank 0 (before its first step, in no collective) failed: no such file");
 }
 
 TEST_CASE("when all wait, the network or the order of collectives is to blame") {
@@ -103,9 +104,13 @@ TEST_CASE("a watchdog of one process does nothing, and times that make no sense 
   CHECK_THROWS_AS(Watchdog(group, {.interval = 5, .silent_seconds = 5}), ValueError);
 }
 
-TEST_CASE("a killed process ends the job, and the survivor names it") { check_survivor("", SIGKILL, "is dead or stopped"); }
+TEST_CASE("a killed process ends the job, and the survivor names it") {
+  check_survivor("", SIGKILL, "is dead or stopped");
+}
 
-TEST_CASE("a stopped process ends the job, and the survivor names it") { check_survivor("", SIGSTOP, "is dead or stopped"); }
+TEST_CASE("a stopped process ends the job, and the survivor names it") {
+  check_survivor("", SIGSTOP, "is dead or stopped");
+}
 
 TEST_CASE("a process that hangs ends the job, and the survivor names it and its step") {
   check_survivor("hang", 0, "rank 1 (last step 5, in no collective) hangs");
@@ -120,7 +125,7 @@ TEST_CASE("the process that serves the store may die too") {
   const Folder folder("watchdog");
   for (const int signal : {SIGKILL, SIGSTOP}) {
     Job job(2, ACTION_IMAGES_DIST_WORKER, {"steps", ""}, folder.path);
-    REQUIRE(job.printed(0, "step 5"));
+    REQUIRE(job.printed(0, "at step 50"));
     job.signal(0, signal);
     CHECK(job.wait(1, 60) == 70);
     CHECK_MESSAGE(job.all_output(1).find("rank 0 (last step ") != std::string::npos, job.all_output(1));

@@ -29,7 +29,8 @@ void require(bool condition, const std::string& sentence) {
 CheckpointContents contents_of(std::int64_t step, const ProcessGroup& group) {
   const at::Tensor matrix = at::arange(30, at::kFloat) + 100.0 * static_cast<double>(step);
   const std::int64_t part = (30 + group.size() - 1) / group.size();
-  const std::int64_t start = std::min<std::int64_t>(group.rank() * part, 30), stop = std::min<std::int64_t>(start + part, 30);
+  const std::int64_t start = std::min<std::int64_t>(group.rank() * part, 30),
+                     stop = std::min<std::int64_t>(start + part, 30);
   CheckpointContents contents;
   contents.step = step;
   contents.tensors = {{"average", at::full({4, 2}, step, at::kDouble)}, {"steps", at::full({}, step, at::kLong)}};
@@ -64,7 +65,8 @@ int load(const std::filesystem::path& folder) {
   check_contents(*checkpoint);
   const CheckpointContents own = contents_of(4, group);
   for (const auto& [name, piece] : own.pieces) {
-    require(checkpoint->range(name, piece.start, piece.start + piece.values.numel()).equal(piece.values), "ranges fit the new slices");
+    require(checkpoint->range(name, piece.start, piece.start + piece.values.numel()).equal(piece.values),
+            "ranges fit the new slices");
   }
   return 0;
 }
@@ -103,7 +105,8 @@ int killed(const std::filesystem::path& folder) {
   std::chrono::nanoseconds window{};
   std::int64_t reported = 0, loaded = 0, kills = 0;
   std::vector<std::string> notices;
-  CheckpointStore store(folder, ProcessGroup::alone(), {.notice = [&](const std::string& text) { notices.push_back(text); }});
+  CheckpointStore store(folder, ProcessGroup::alone(),
+                        {.notice = [&](const std::string& text) { notices.push_back(text); }});
   for (; kills < 200; ++kills) {
     int ends[2];
     require(::pipe(ends) == 0, "a pipe");
@@ -115,7 +118,8 @@ int killed(const std::filesystem::path& folder) {
       require(::read(ends[0], &reported, sizeof(reported)) == sizeof(reported), "a first checkpoint");
       const auto start = std::chrono::steady_clock::now();
       require(::read(ends[0], &reported, sizeof(reported)) == sizeof(reported), "a second checkpoint");
-      window = std::min<std::chrono::nanoseconds>(2 * (std::chrono::steady_clock::now() - start), std::chrono::milliseconds(400));
+      window = std::min<std::chrono::nanoseconds>(2 * (std::chrono::steady_clock::now() - start),
+                                                  std::chrono::milliseconds(400));
     }
     std::this_thread::sleep_for(std::chrono::nanoseconds(random() % static_cast<std::uint64_t>(window.count())));
     ::kill(child, SIGKILL);

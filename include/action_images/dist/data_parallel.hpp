@@ -18,7 +18,8 @@ struct DataParallelOptions {
 /// The same network in every process, each of which sees a part of the batch: gradients become their mean over the
 /// processes, by c10d's Reducer, while the backward pass still runs.
 ///
-/// Parameters may go unused, others in every process. One that no process used keeps an undefined (or its old) gradient.
+/// Parameters may go unused, others in every process. One that no process used keeps an undefined (or its old)
+/// gradient.
 class DataParallel {
  public:
   /// Gives every process rank 0's values.
@@ -28,8 +29,8 @@ class DataParallel {
   DataParallel(const Parameters::Named& parameters, const ProcessGroup& group, const DataParallelOptions& options = {});
   ~DataParallel();
 
-  /// loss.backward(). With `last` the gradients that have gathered in this process since the last such call become their
-  /// mean over the processes; without, they only add up here (gradient accumulation).
+  /// loss.backward(). With `last` the gradients that have gathered in this process since the last such call become
+  /// their mean over the processes; without, they only add up here (gradient accumulation).
   /// @param loss  a scalar, of this process's part of the batch.
   void backward(const at::Tensor& loss, bool last = true);
 

@@ -40,7 +40,8 @@ class ProcessGroup {
   ///         others do not come in time.
   static ProcessGroup from_environment(const GroupOptions& options = {});
 
-  /// The group that Python's torch.distributed has made under this name (`group.WORLD.group_name`): its backends are used.
+  /// The group that Python's torch.distributed has made under this name (`group.WORLD.group_name`): its backends are
+  /// used.
   /// @throws ValueError if there is none.
   static ProcessGroup adopt(const std::string& name);
 

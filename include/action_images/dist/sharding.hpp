@@ -25,7 +25,8 @@ enum class ShardingStage {
 struct ShardingOptions {
   ShardingStage stage = ShardingStage::gradients;
   std::int64_t bucket_bytes = 50 << 20;  ///< of gradients in `dtype` that are sent together [byte]
-  /// Of the slices of parameters and gradients, and of the reduction. None: float64 for float64 parameters, else float32.
+  /// Of the slices of parameters and gradients, and of the reduction. None: float64 for float64 parameters, else
+  /// float32.
   std::optional<at::ScalarType> dtype = {};
 };
 
@@ -40,7 +41,8 @@ struct ShardRange {
 ///
 /// Parameters that need gradients lie flat in buckets; every process owns an equal slice of each bucket, and with it a
 /// range of some parameters. A step is:
-///   backward(loss) ...; clip_gradient_norm(1.0); optimizer.step(gradients()) on slices(); update_parameters(); clear_gradients().
+///   backward(loss) ...; clip_gradient_norm(1.0); optimizer.step(gradients()) on slices(); update_parameters();
+///   clear_gradients().
 /// The optimiser works on 1-D slices, so it has to treat every value by itself (SGD, Adam, AdamW; not Muon).
 class Sharding {
  public:
@@ -54,16 +56,16 @@ class Sharding {
   /// @param loss  a scalar, of this process's part of the batch.  @param last  of the passes of this step.
   void backward(const at::Tensor& loss, bool last = true);
 
-  /// This process's slices of the parameters, 1-D, by name: the values that an optimiser changes in place. Made from the
-  /// parameters; more exact ones (float32 for a bfloat16 network) may be copied into them.
+  /// This process's slices of the parameters, 1-D, by name: the values that an optimiser changes in place. Made from
+  /// the parameters; more exact ones (float32 for a bfloat16 network) may be copied into them.
   const TensorMap& slices() const;
   /// The gradients of slices(), without those of parameters that no process used. Valid after the last backward pass.
   TensorMap gradients() const;
   /// The range of every slice.
   const std::map<std::string, ShardRange>& ranges() const;
 
-  /// Scales the gradients so that their norm over all processes is at most `limit`; returns the norm before, the same in
-  /// every process. Not finite: nothing is scaled.
+  /// Scales the gradients so that their norm over all processes is at most `limit`; returns the norm before, the same
+  /// in every process. Not finite: nothing is scaled.
   double clip_gradient_norm(double limit);
   void clear_gradients();
 

@@ -15,17 +15,18 @@ struct WatchdogOptions {
   double silent_seconds = 20.0;  ///< without a sign of life a process is taken for dead [s]
   /// While others wait this long for a process in a collective, it is taken for hanging [s].
   double hang_seconds = 45.0;
-  int exit_code = 70;            ///< of the processes that are ended
+  int exit_code = 70;  ///< of the processes that are ended
   /// Called in the watchdog's thread with the line that it prints, before it ends the process.
   std::function<void(const std::string&)> on_verdict = {};
 };
 
 /// Ends a job in which a process is dead, stopped or does not come to a collective, and says which and at which step.
 ///
-/// Every process publishes a sign of life in the group's store from a thread of its own, and looks at those of the others.
-/// When one is to blame, every other process prints one line on stderr and ends at once with `exit_code`: a process that
-/// waits in a collective cannot be brought out of it. A process whose collective fails (the connection to a dead
-/// one breaks) waits there until it is known whose fault it is. A process that ends by an exception is named at once.
+/// Every process publishes a sign of life in the group's store from a thread of its own, and looks at those of the
+/// others. When one is to blame, every other process prints one line on stderr and ends at once with `exit_code`: a
+/// process that waits in a collective cannot be brought out of it. A process whose collective fails (the connection to
+/// a dead one breaks) waits there until it is known whose fault it is. A process that ends by an exception is named at
+/// once.
 class Watchdog {
  public:
   /// Starts watching; nothing happens in a group of one.  @throws ValueError for times that are not positive.

@@ -24,19 +24,19 @@ struct TensorPiece {
   std::vector<std::int64_t> shape;  ///< of the whole tensor
 };
 
-/// The slices of a Sharding (or what is sliced as they are, such as moments) as pieces, with `prefix` before their names.
-/// Tensors of other shapes than the slices' are left out: they are whole.
+/// The slices of a Sharding (or what is sliced as they are, such as moments) as pieces, with `prefix` before their
+/// names. Tensors of other shapes than the slices' are left out: they are whole.
 std::map<std::string, TensorPiece> pieces_of(const TensorMap& slices, const std::map<std::string, ShardRange>& ranges,
                                              const std::string& prefix = {});
 
 /// What is saved of a run.
 struct CheckpointContents {
   std::int64_t step = 0;
-  TensorMap tensors = {};                         ///< the same in every process
-  std::map<std::string, TensorPiece> pieces = {}; ///< of this process; those of all processes make whole tensors
-  nlohmann::json state = {};                      ///< of the run (scheduler, position in the data): rank 0's is kept
-  nlohmann::json rank_state = {};                 ///< of this process (random state)
-  std::optional<double> metric = {};              ///< for keep_best: rank 0's
+  TensorMap tensors = {};                          ///< the same in every process
+  std::map<std::string, TensorPiece> pieces = {};  ///< of this process; those of all processes make whole tensors
+  nlohmann::json state = {};                       ///< of the run (scheduler, position in the data): rank 0's is kept
+  nlohmann::json rank_state = {};                  ///< of this process (random state)
+  std::optional<double> metric = {};               ///< for keep_best: rank 0's
 };
 
 /// A checkpoint on disk: a folder with state.json, safetensors files of every process that saved it, and manifest.json,

@@ -18,7 +18,7 @@ struct CheckpointStoreOptions {
   std::int64_t keep_best = 0;  ///< of those with the best metric
   bool lower_is_better = true;
   std::uint64_t shard_bytes = std::uint64_t{4} << 30;  ///< of one file [byte]; a larger tensor has a file of its own
-  bool asynchronous = true;    ///< save() returns when everything is copied to host memory
+  bool asynchronous = true;                            ///< save() returns when everything is copied to host memory
   /// Told, in rank 0, of folders that are passed over and why, and of what could not be tidied up. None: stderr.
   std::function<void(const std::string&)> notice = {};
 };
@@ -30,7 +30,8 @@ struct CheckpointStoreOptions {
 class CheckpointStore {
  public:
   /// @param folder  made when the first checkpoint is saved; what a killed run left half written is removed then.
-  CheckpointStore(const std::filesystem::path& folder, const ProcessGroup& group, const CheckpointStoreOptions& options = {});
+  CheckpointStore(const std::filesystem::path& folder, const ProcessGroup& group,
+                  const CheckpointStoreOptions& options = {});
   /// Waits for what is being written; an error is then told to `notice`.
   ~CheckpointStore();
 
@@ -42,8 +43,8 @@ class CheckpointStore {
   /// Waits for the checkpoint that is being written.  @throws as save().
   void wait();
 
-  /// The checkpoint of the highest step that is complete and whose checksums are right; the same in every process, each of
-  /// which reads a share of the files for that. None: there is none.
+  /// The checkpoint of the highest step that is complete and whose checksums are right; the same in every process, each
+  /// of which reads a share of the files for that. None: there is none.
   std::optional<SavedCheckpoint> newest();
 
  private:
