@@ -3,8 +3,8 @@
 #include <pybind11/pybind11.h>
 
 #define LAYERS(X)                                                                                            \
-  X(tensor) X(weights) X(wan) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) X(world) X(loading) \
-  X(train)
+  X(tensor) X(weights) X(wan) X(wan_functional) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) \
+  X(world) X(loading) X(train)
 #define DECLARE(layer) void bind_##layer(pybind11::module_&);
 LAYERS(DECLARE)
 

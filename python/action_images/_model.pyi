@@ -155,6 +155,51 @@ class WanTransformer(_Network):
     ) -> Tensor:
         """As calling the network, with conditions that were prepared once."""
 
+class WanFunctional:
+    """WanTransformer in pieces, as functions of parameters (dicts of tensors) and inputs; `action_images.nn` uses it."""
+
+    def __init__(self, config: _Config) -> None: ...
+    @property
+    def config(self) -> dict[str, Any]: ...
+    def outer_shapes(self) -> list[tuple[str, list[int]]]:
+        """(name, shape) of the parameters outside of the blocks; the blocks' would be before the head's."""
+    def block_shapes(self) -> list[tuple[str, list[int]]]:
+        """(name, shape) of a block's parameters."""
+    def embed(
+        self,
+        parameters: Mapping[str, Tensor],
+        latents: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        camera: Tensor | None = None,
+        first_frames: Tensor | None = None,
+        time_positions: Sequence[int] | None = None,
+        y: Tensor | None = None,
+        clip: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """What blocks and head take, by the names of their arguments; inputs as of WanTransformer."""
+    def block(
+        self,
+        parameters: Mapping[str, Tensor],
+        x: Tensor,
+        text: Tensor,
+        time_projection: Tensor,
+        rotary: Tensor,
+        time_index: Tensor | None = None,
+        camera: Tensor | None = None,
+        image: Tensor | None = None,
+    ) -> Tensor:
+        """The tokens x (B, N, dim) after a block."""
+    def head(
+        self,
+        parameters: Mapping[str, Tensor],
+        x: Tensor,
+        time_embedding: Tensor,
+        grid: Sequence[int],
+        time_index: Tensor | None = None,
+    ) -> Tensor:
+        """Velocity (B, out_dim, T, H, W); grid is (T, H, W)."""
+
 class UMT5Encoder(_Network):
     """The encoder of UMT5, the text encoder of Wan 2.1 and 2.2.
 
@@ -499,6 +544,8 @@ class WorldModel:
         """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
         """States (B, L, D) of prompts on the CPU; padding rows are zero."""
+    def transformer_state(self) -> dict[str, Tensor]:
+        """Parameters of the transformer by name; they share memory with the model."""
     @property
     def config(self) -> str:
         """The model's config.json as text"""
