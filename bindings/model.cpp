@@ -4,7 +4,7 @@
 
 #define LAYERS(X)                                                                                            \
   X(tensor) X(weights) X(wan) X(wan_functional) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) \
-  X(world) X(loading) X(train)
+  X(action_head) X(world) X(loading) X(train) X(vae_finetuning)
 #define DECLARE(layer) void bind_##layer(pybind11::module_&);
 LAYERS(DECLARE)
 

@@ -504,6 +504,24 @@ class StepCache:
     def reused(self) -> int:
         """Calls that were saved"""
 
+class ActionHead(_Network):
+    """The paper's optional action head: a small MLP on latents, cameras and decoded actions.
+
+    config: views, channels, temporal_stride, latent_pool, hidden, layers, position_scale [m], all optional. A fresh head,
+    after initialize(seed), leaves the decoded actions as they are. WorldModel.generate takes it as action_head.
+    """
+
+    def __init__(self, config: _Config = ...) -> None: ...
+    @staticmethod
+    def load(path: _Path) -> ActionHead:
+        """Reads a file that save() wrote. Raises FormatError naming what is wrong in it."""
+    def save(self, path: _Path) -> None:
+        """Writes a safetensors file with the config in its metadata, complete or not at all."""
+    def predict(
+        self, latents: Tensor, rig: Rig, actions: ArrayLike, confidence: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Actions (T, 7) of a Rollout's latents (C, N, h, w), rig, decoded actions (T, 7) and confidence (T,)."""
+
 class GenerateOptions:
     """What WorldModel.generate is asked for; action_images.model.WorldModel.generate documents it."""
 
@@ -513,6 +531,7 @@ class GenerateOptions:
     def set_first_action(self, row: ArrayLike) -> None: ...
     def set_view_actions(self, rows: ArrayLike, pixels_of: str) -> None: ...
     def set_action_views(self, views: Sequence[int]) -> None: ...
+    def set_action_head(self, head: ActionHead) -> None: ...
     def set_frames(self, frames: int) -> None: ...
     def set_steps(self, steps: int) -> None: ...
     def set_guidance(self, guidance: float) -> None: ...
@@ -683,6 +702,22 @@ def world_preset(name: str) -> _Config:
 
     Raises ValueError, listing the names, if there is none of that name.
     """
+
+def train_action_head(
+    model: WorldModel, data: _Path, options: str, progress: Callable[[str, int, int, float], Any] | None = None
+) -> ActionHead | None:
+    """Trains an ActionHead; action_images.model.train_action_head documents it. options: JSON text. None if the progress
+    callback stopped it."""
+
+def train_vae(
+    model: WorldModel,
+    data: _Path,
+    output: _Path,
+    options: str,
+    perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    progress: Callable[[dict[str, float]], Any] | None = None,
+) -> bool:
+    """Trains a copy of the model's VAE; action_images.model.train_vae documents it. options: JSON text."""
 
 def world_preset_names() -> list[str]:
     """Names of world_preset()."""
