@@ -9,6 +9,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -16,6 +17,7 @@
 
 #include <action_images/codec/action.hpp>
 #include <action_images/core/interrupted.hpp>
+#include <action_images/world/action_head.hpp>
 #include <action_images/world/negative_prompt.hpp>
 
 namespace py = pybind11;
@@ -172,6 +174,8 @@ void bind_options(py::module_& module) {
       .def("set_step_cache_threshold", [](Options& self, double threshold) { self.step_cache_threshold = threshold; })
       .def("set_sigma_min", [](Options& self, double sigma) { self.sigma_min = sigma; })
       .def("set_extra_one_step", [](Options& self, bool extra) { self.extra_one_step = extra; })
+      .def("set_action_head",
+           [](Options& self, std::shared_ptr<ActionHead> head) { self.action_head = std::move(head); })
       .def("set_tile_size", [tiling](Options& self, const Size& size) { tiling(self).size = size; })
       .def("set_tile_stride", [tiling](Options& self, const Size& stride) { tiling(self).stride = stride; });
 }

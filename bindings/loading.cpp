@@ -131,7 +131,10 @@ void def_loading(py::class_<WorldModel, std::shared_ptr<WorldModel>>& world_mode
              });
            }),
            py::arg("model"))
-      .def("encode_prompts", &WorldModel::encode_prompts, py::arg("prompts"), py::call_guard<py::gil_scoped_release>());
+      .def("encode_prompts", &WorldModel::encode_prompts, py::arg("prompts"), py::call_guard<py::gil_scoped_release>())
+      .def(
+          "transformer_state", [](const WorldModel& model) { return model.network().transformer().parameters().state(); },
+          "Parameters of the transformer by name; they share memory with the model.");
 }
 
 }  // namespace action_images::binding

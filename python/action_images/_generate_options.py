@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _model
+from ._action_head import action_head
 from ._inputs import number, numbers, whole_number
 
 LARGEST = 2**31 - 1
@@ -39,6 +40,8 @@ def _native_value(name: str, value: Any, where: str) -> Any:
         return _pair(name, value, where)
     if name == "action_views":
         return _views(value, where)
+    if name == "action_head":
+        return action_head(value, where)
     if name == "extra_one_step":
         return bool(value)
     return str(value)

@@ -303,6 +303,51 @@ class WanTransformer(_Network):
     ) -> Tensor:
         """As calling the network, with conditions that were prepared once."""
 
+class WanFunctional:
+    """WanTransformer in pieces, as functions of parameters (dicts of tensors) and inputs; `action_images.nn` uses it."""
+
+    def __init__(self, config: _Config) -> None: ...
+    @property
+    def config(self) -> dict[str, Any]: ...
+    def outer_shapes(self) -> list[tuple[str, list[int]]]:
+        """(name, shape) of the parameters outside of the blocks; the blocks' would be before the head's."""
+    def block_shapes(self) -> list[tuple[str, list[int]]]:
+        """(name, shape) of a block's parameters."""
+    def embed(
+        self,
+        parameters: Mapping[str, Tensor],
+        latents: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        camera: Tensor | None = None,
+        first_frames: Tensor | None = None,
+        time_positions: Sequence[int] | None = None,
+        y: Tensor | None = None,
+        clip: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """What blocks and head take, by the names of their arguments; inputs as of WanTransformer."""
+    def block(
+        self,
+        parameters: Mapping[str, Tensor],
+        x: Tensor,
+        text: Tensor,
+        time_projection: Tensor,
+        rotary: Tensor,
+        time_index: Tensor | None = None,
+        camera: Tensor | None = None,
+        image: Tensor | None = None,
+    ) -> Tensor:
+        """The tokens x (B, N, dim) after a block."""
+    def head(
+        self,
+        parameters: Mapping[str, Tensor],
+        x: Tensor,
+        time_embedding: Tensor,
+        grid: Sequence[int],
+        time_index: Tensor | None = None,
+    ) -> Tensor:
+        """Velocity (B, out_dim, T, H, W); grid is (T, H, W)."""
+
 class UMT5Encoder(_Network):
     """The encoder of UMT5, the text encoder of Wan 2.1 and 2.2.
 
@@ -676,6 +721,24 @@ class StepCache:
     def reused(self) -> int:
         """Calls that were saved"""
 
+class ActionHead(_Network):
+    """The paper's optional action head: a small MLP on latents, cameras and decoded actions.
+
+    config: views, channels, temporal_stride, latent_pool, hidden, layers, position_scale [m], all optional. A fresh head,
+    after initialize(seed), leaves the decoded actions as they are. WorldModel.generate takes it as action_head.
+    """
+
+    def __init__(self, config: _Config = ...) -> None: ...
+    @staticmethod
+    def load(path: _Path) -> ActionHead:
+        """Reads a file that save() wrote. Raises FormatError naming what is wrong in it."""
+    def save(self, path: _Path) -> None:
+        """Writes a safetensors file with the config in its metadata, complete or not at all."""
+    def predict(
+        self, latents: Tensor, rig: Rig, actions: ArrayLike, confidence: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Actions (T, 7) of a Rollout's latents (C, N, h, w), rig, decoded actions (T, 7) and confidence (T,)."""
+
 class GenerateOptions:
     """What WorldModel.generate is asked for; action_images.model.WorldModel.generate documents it."""
 
@@ -685,6 +748,7 @@ class GenerateOptions:
     def set_first_action(self, row: ArrayLike) -> None: ...
     def set_view_actions(self, rows: ArrayLike, pixels_of: str) -> None: ...
     def set_action_views(self, views: Sequence[int]) -> None: ...
+    def set_action_head(self, head: ActionHead) -> None: ...
     def set_frames(self, frames: int) -> None: ...
     def set_steps(self, steps: int) -> None: ...
     def set_guidance(self, guidance: float) -> None: ...
@@ -743,6 +807,8 @@ class WorldModel:
         """options: what action_images.model.WorldModel.load takes, as its `_loading.options` prepares it."""
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:
         """States (B, L, D) of prompts on the CPU; padding rows are zero."""
+    def transformer_state(self) -> dict[str, Tensor]:
+        """Parameters of the transformer by name; they share memory with the model."""
     @property
     def config(self) -> str:
         """The model's config.json as text"""
@@ -895,6 +961,22 @@ def world_preset(name: str) -> _Config:
 
     Raises ValueError, listing the names, if there is none of that name.
     """
+
+def train_action_head(
+    model: WorldModel, data: _Path, options: str, progress: Callable[[str, int, int, float], Any] | None = None
+) -> ActionHead | None:
+    """Trains an ActionHead; action_images.model.train_action_head documents it. options: JSON text. None if the progress
+    callback stopped it."""
+
+def train_vae(
+    model: WorldModel,
+    data: _Path,
+    output: _Path,
+    options: str,
+    perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    progress: Callable[[dict[str, float]], Any] | None = None,
+) -> bool:
+    """Trains a copy of the model's VAE; action_images.model.train_vae documents it. options: JSON text."""
 
 def world_preset_names() -> list[str]:
     """Names of world_preset()."""

@@ -25,6 +25,7 @@ try:
     from . import _model
     from ._model import (
         VGGT,
+        ActionHead,
         EmbeddingCache,
         FlowMatchSchedule,
         PatchVAE,
@@ -69,6 +70,7 @@ except ImportError as error:
     ) from error
 
 from . import _loading
+from ._action_head import train_action_head
 from ._generate_options import native_options
 from ._inputs import pictures, videos_of
 from ._loading import embedded_models
@@ -76,9 +78,11 @@ from ._memory import enough_memory
 from ._prompts import PromptEncoder, texts
 from ._rollout import Rollout
 from ._tensor_codec import decode_tensor, encode_tensor, tensor_rig
+from ._vae_finetuning import train_vae
 
 __all__ = [
     "WAN_NEGATIVE_PROMPT",
+    "ActionHead",
     "EmbeddingCache",
     "FlowMatchSchedule",
     "PatchVAE",
@@ -113,6 +117,8 @@ __all__ = [
     "save_tensors",
     "tensor_rig",
     "train",
+    "train_action_head",
+    "train_vae",
     "vggt_pictures",
     "wan_config_from_tensors",
     "wan_transformer_tensors",
@@ -197,6 +203,7 @@ class WorldModel:
         view_actions: Any = None,
         view_actions_of: str = "given",
         action_views: Sequence[int] | None = None,
+        action_head: Any = None,
         videos: Sequence[Any] | None = None,
         frames: int | None = None,
         steps: int | None = None,
@@ -232,6 +239,7 @@ class WorldModel:
             frames; the other tasks take the first. view_actions_of: "given", pixels of the pictures as they are given
             (crop and resize change them too), or "model", of the model's own pictures, as the release's --view1_action.
         action_views: i2a: the views whose action images are made, rising; by default all.
+        action_head: an ActionHead or its file, which corrects the decoded actions (i2va, v2a, i2a of all views).
         videos: v2a, instead of images: one (T, H, W, 3) video, as images are given, or its path, per view.
         frames: T = 4k + 1; by default those of the actions, videos or moving rig, or the model's.
         steps, guidance, shift, negative_prompt: of the denoising; by default the model's. guidance 1: none.
@@ -270,6 +278,7 @@ class WorldModel:
             view_actions=view_actions,
             view_actions_of=view_actions_of,
             action_views=action_views,
+            action_head=action_head,
             frames=frames,
             steps=steps,
             guidance=guidance,

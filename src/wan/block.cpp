@@ -14,6 +14,12 @@ namespace {
 
 using KeysValues = WanConditions::KeysValues;
 
+KeysValues keys_values(const WanConfig& config, const at::Tensor& context, const nn::LinearParameters& k,
+                       const nn::NormParameters& norm_k, const nn::LinearParameters& v) {
+  const at::Tensor keys = nn::rms_norm(nn::linear(k, context), config.eps, norm_k);
+  return {nn::split_heads(keys, config.num_heads), nn::split_heads(nn::linear(v, context), config.num_heads)};
+}
+
 // norm1, modulation and the cameras' embeddings (B, T, dim), undefined without.
 at::Tensor modulate_first(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                           const at::Tensor& camera, double eps) {
@@ -85,6 +91,17 @@ void for_each_tensor(WanBlock& block, WanBlockInputs& inputs, Visit&& visit) {
 }
 
 }  // namespace
+
+WanBlockConditions wan_block_conditions(const WanBlock& block, const WanConfig& config, const WanContext& context) {
+  const auto& attention = block.cross_attn;
+  WanBlockConditions conditions;
+  conditions.text = keys_values(config, context.text, attention.k, attention.norm_k, attention.v);
+  if (context.image.defined()) {
+    conditions.image = keys_values(config, context.image, attention.k_img, attention.norm_k_img, attention.v_img);
+  }
+  if (context.camera.defined()) conditions.camera = nn::linear(block.cam_encoder, context.camera);
+  return conditions;
+}
 
 at::Tensor run_wan_block(const WanBlock& block, WanBlockInputs inputs, const WanConfig& config) {
   const auto modulation = inputs.time.parts(block.modulation, inputs.time.projection);

@@ -3,9 +3,19 @@
 
 #include <action_images/wan/transformer.hpp>
 
+#include "context.hpp"
 #include "time_modulation.hpp"
 
 namespace action_images {
+
+/// What a block makes of the context.
+struct WanBlockConditions {
+  WanConditions::KeysValues text;
+  WanConditions::KeysValues image;  ///< undefined without has_image_input
+  at::Tensor camera;                ///< (B, T, dim), or undefined
+};
+
+WanBlockConditions wan_block_conditions(const WanBlock& block, const WanConfig& config, const WanContext& context);
 
 /// What a block computes from, besides its parameters.
 struct WanBlockInputs {

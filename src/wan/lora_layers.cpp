@@ -37,7 +37,7 @@ std::string names_of(const std::map<std::string, nn::LinearParameters*>& layers)
 
 Parameters WanTransformer::add_lora(const LoraLayers& options) {
   check(options.rank >= 1, where, "rank", "a positive number", options.rank);
-  const at::Tensor& like = patch_embedding_.weight;
+  const at::Tensor& like = outer_.patch_embedding.weight;
   Parameters parameters(like.scalar_type());
   const Scope root(parameters);
   const at::Tensor scale = at::full({}, options.alpha / static_cast<double>(options.rank), like.options());

@@ -9,6 +9,7 @@
 
 #include <action_images/core/version.hpp>
 #include <action_images/tensor/array.hpp>
+#include <action_images/world/action_head.hpp>
 #include <action_images/world/cameras.hpp>
 #include <action_images/world/conditioning.hpp>
 #include <action_images/world/pictures.hpp>
@@ -69,6 +70,7 @@ Generation::Generation(const WorldModel& model, const std::vector<VideoFrames>& 
   Stopwatch watch;
   const Given given{views, prompt_, rig};
   check_request(given, options_, config_);
+  if (options_.action_head) check_action_head(*options_.action_head, options_.task, rig.size(), model.vae());
   options_.frames = resolve_frames(given, options_, config_, model.vae());
   sampling_ = resolve_sampling(options_, config_);
   negative_prompt_ = resolve_negative_prompt(options_, config_);
@@ -173,6 +175,12 @@ void Generation::read_actions(Rollout& rollout) const {
   rollout.actions = std::move(decoded.actions);
   rollout.points = std::move(decoded.points);
   rollout.confidence = std::move(decoded.confidence);
+  if (!options_.action_head) return;
+  rollout.actions = options_.action_head->predict(
+      {rollout.latents, inputs_.packing, rollout.rig, rollout.actions, rollout.confidence});
+  for (std::size_t t = 0; t < rollout.actions.size(); ++t) {
+    Eigen::Map<ActionPoints>(&rollout.points(t, 0, 0)) = points_of(rollout.actions[t], config_.codec.axis_length);
+  }
 }
 
 nlohmann::json Generation::settings(const StepCacheStatistics& evaluations) const {
@@ -201,7 +209,8 @@ nlohmann::json Generation::settings(const StepCacheStatistics& evaluations) cons
       {"width", rig_.width()},
       {"moving_rig", rig_.is_moving()},
       {"convention", config_.codec.convention == Convention::paper ? "paper" : "release"},
-      {"first_action_known", inputs_.first_action_known && options_.task != Task::i2v}};
+      {"first_action_known", inputs_.first_action_known && options_.task != Task::i2v},
+      {"action_head", options_.action_head != nullptr}};
   if (sampler.step_cache != StepCacheKind::none) settings["step_cache_threshold"] = step_cache_threshold(sampler);
   if (options_.tiling) settings["tiles"] = {{"size", options_.tiling->size}, {"stride", options_.tiling->stride}};
   if (options_.task == Task::i2a) settings["action_views"] = inputs_.packing.views();

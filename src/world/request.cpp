@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <action_images/core/check.hpp>
+#include <action_images/world/action_head.hpp>
 #include <action_images/world/negative_prompt.hpp>
 
 namespace action_images {
@@ -89,6 +90,18 @@ void check_request(const Given& given, const GenerateOptions& options, const Wor
   }
   check_actions(options);
   check_action_views(options.action_views, options.task, count);
+}
+
+void check_action_head(const ActionHead& head, Task task, std::size_t views, const VideoVae& vae) {
+  const ActionHeadConfig& config = head.config();
+  check(task != Task::a2v && task != Task::i2v, where, "action_head", "none for a task that generates no actions",
+        name_of(task));
+  const auto agrees = [](const char* of, std::int64_t wanted, std::int64_t got) {
+    check(wanted == got, where, "action_head", text_of("one of ", wanted, ' ', of), got);
+  };
+  agrees("views", static_cast<std::int64_t>(views), config.views);
+  agrees("latent channels", vae.channels(), config.channels);
+  agrees("frames a latent frame", vae.temporal_stride(), config.temporal_stride);
 }
 
 SampleOptions resolve_sampling(const GenerateOptions& options, const WorldConfig& config) {

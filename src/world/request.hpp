@@ -28,6 +28,9 @@ std::int64_t resolve_frames(const Given& given, const GenerateOptions& options, 
 /// Throws ShapeError or ValueError if the task lacks something, or is given what it does not take.
 void check_request(const Given& given, const GenerateOptions& options, const WorldConfig& config);
 
+/// @throws ValueError if an action head does not fit the task, the views or the VAE's latents.
+void check_action_head(const ActionHead& head, Task task, std::size_t views, const VideoVae& vae);
+
 /// How is sampled: the options, with the model's where none is given; the negative prompt is not yet tokenised.
 /// @throws ValueError for an option out of range.
 SampleOptions resolve_sampling(const GenerateOptions& options, const WorldConfig& config);

@@ -44,6 +44,32 @@ def test_encode_and_decode_equal_the_oracle(name, sizes, oracle):
     assert relative_error(vae.decode(latents, clamp=oracle is Diffusers), reference.decode(latents)) <= 1e-5
 
 
+@pytest.mark.parametrize("name", ["2.2 small", "2.1 small"])
+def test_gradients_equal_diffusers(name):
+    vae, reference = pair(name, Diffusers)
+    vae.requires_grad_()
+    ours, theirs = inputs_of(vae, (1, 5, 2, 3)), inputs_of(vae, (1, 5, 2, 3))
+    for video, latents in (ours, theirs):
+        video.requires_grad_(), latents.requires_grad_()
+    random = torch.Generator().manual_seed(3)
+    weights = [torch.randn(tensor.shape, generator=random) for tensor in reversed(ours)]
+
+    def differentiate(network, video, latents):
+        encoded, decoded = network.encode(video), network.decode(latents)
+        ((encoded * weights[0]).mean() + (decoded * weights[1]).mean()).backward()
+
+    differentiate(vae, *ours)
+    differentiate(reference, *theirs)
+    published = model.wan_vae_from_diffusers(reference.network.state_dict())
+    name_at = {value.data_ptr(): name for name, value in published.items()}
+    wanted = {name_at[value.data_ptr()]: value.grad for value in reference.network.parameters()}
+    for name, parameter in vae.named_parameters():
+        gradient = wanted[name].view(parameter.shape)
+        assert (parameter.grad - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-9, name
+    for got, expected in zip(ours, theirs):
+        assert relative_error(got.grad, expected.grad) <= 1e-4
+
+
 @pytest.mark.parametrize("changes", [
     {"temporal_downsample": [True, False, True]},
     {"dim_mult": [2, 1, 2, 3]},

@@ -9,13 +9,11 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <action_images/nn/blocks.hpp>
 #include <action_images/nn/parameters.hpp>
 #include <action_images/wan/config.hpp>
+#include <action_images/wan/layers.hpp>
 
 namespace action_images {
-
-struct TimeModulation;
 
 /// What a video is generated from, besides noise.
 struct WanInputs {
@@ -65,31 +63,6 @@ struct WanForwardOptions {
   bool offload = false;
 };
 
-/// The parameters of one block of the transformer.
-struct WanBlock {
-  struct Attention {
-    nn::LinearParameters q, k, v, o;
-    nn::NormParameters norm_q, norm_k;
-    nn::LinearParameters k_img, v_img;  ///< undefined without has_image_input, and in self_attn
-    nn::NormParameters norm_k_img;
-  };
-
-  Attention self_attn, cross_attn;
-  nn::NormParameters norm3;              ///< before the cross-attention
-  nn::LinearParameters ffn_in, ffn_out;  ///< "ffn.0" and "ffn.2"
-  at::Tensor modulation;                 ///< (1, 6, dim)
-  nn::LinearParameters cam_encoder;      ///< (dim, camera_pool), undefined without cameras
-  nn::LinearParameters projector;        ///< (dim, dim), undefined without cameras
-};
-
-/// From CLIP tokens to the transformer's width: norm, linear, GELU, linear, norm.
-struct WanImageEmbedding {
-  nn::NormParameters norm_in;   ///< "0", of 1280
-  nn::LinearParameters hidden;  ///< "1"
-  nn::LinearParameters out;     ///< "3"
-  nn::NormParameters norm_out;  ///< "4", of dim
-};
-
 /// Wan's video diffusion transformer (2.1 and 2.2), with the camera layers of Action Images when camera_channels > 0.
 ///
 /// Parameters carry the names of the published checkpoints. A camera-conditioned block computes
@@ -133,17 +106,10 @@ class WanTransformer {
   const WanConfig& config() const { return config_; }
 
  private:
-  TimeModulation embed_time(const at::Tensor& timestep, const at::Tensor& pooled_text) const;
-
   WanConfig config_;
   Parameters parameters_;
-  nn::LinearParameters patch_embedding_;  // weight (dim, in_dim, patch)
-  nn::LinearParameters text_embedding_0_, text_embedding_2_, time_embedding_0_, time_embedding_2_, time_projection_;
+  WanOuterLayers outer_;
   std::vector<WanBlock> blocks_;
-  WanImageEmbedding image_embedding_;  // "img_emb.proj", undefined without has_image_input
-  nn::LinearParameters head_;
-  at::Tensor head_modulation_;                    // (1, 2, dim)
-  std::vector<nn::LinearParameters> image_stem_;  // convolutions (out, in, 3, 3)
 };
 
 }  // namespace action_images

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include <action_images/world/task.hpp>
 
 namespace action_images {
+
+class ActionHead;
 
 /// Which picture the pixels of view actions are of.
 enum class PixelsOf {
@@ -63,6 +66,9 @@ struct GenerateOptions {
   std::optional<double> sigma_min{};
   std::optional<bool> extra_one_step{};
   std::optional<Tiling> tiling{};  ///< the VAE works on tiles of its latents; not given: on whole pictures
+
+  /// Corrects the decoded actions (i2va, v2a, i2a); none: they stay as decoded.
+  std::shared_ptr<const ActionHead> action_head{};
 
   /// Called after every denoising step with (done, steps); returning false throws Interrupted.
   std::function<bool(int, int)> progress{};

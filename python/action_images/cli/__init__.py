@@ -12,7 +12,21 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from .. import __version__
-from . import convert, dataset, decode, doctor, encode, evaluate, generate, inspect, released, scene, train
+from . import (
+    convert,
+    dataset,
+    decode,
+    doctor,
+    encode,
+    evaluate,
+    generate,
+    inspect,
+    released,
+    scene,
+    train,
+    train_action_head,
+    train_vae,
+)
 from .arguments import Parser
 
 __all__ = ["main"]
@@ -23,6 +37,8 @@ COMMANDS = {
     "decode": decode,
     "doctor": doctor,
     "train": train,
+    "train-action-head": train_action_head,
+    "train-vae": train_vae,
     "eval": evaluate,
     "scene": scene,
     "convert": convert,

@@ -48,6 +48,7 @@ def configure(parser: Parser) -> None:
     add("--view-actions-of", choices=("given", "model"), default="given",
         help="pixels of the pictures as given (default), or of the model's own")  # fmt: skip
     add("--action-views", type=whole_number(0, 63), nargs="+", metavar="VIEW", help="i2a: views to plan in; default: all")
+    add("--action-head", type=Path, metavar="FILE", help="action_head.safetensors, which corrects the decoded actions")
     add("--frames", type=whole_number(1), metavar="N", help="4k + 1; default: of the actions or videos, or the model's")
     add(
         "--seed",
@@ -127,6 +128,7 @@ def generated(model, rig, actions, arguments: Namespace):
             view_actions_of=arguments.view_actions_of,
             action_views=arguments.action_views,
             videos=arguments.videos,
+            action_head=arguments.action_head,
             frames=arguments.frames,
             steps=arguments.steps,
             guidance=arguments.guidance,

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <optional>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <nlohmann/json.hpp>
+
+#include <action_images/core/check.hpp>
+#include <action_images/tensor/safetensors.hpp>
+#include <action_images/train/action_head_training.hpp>
+
+namespace action_images {
+namespace {
+
+constexpr const char* where = "train::action_head_examples";
+
+// FNV-1a, 64 bit: says whether a cache was made by these weights and options, not a defence against forgery.
+std::uint64_t digest(const void* data, std::size_t size, std::uint64_t hash) {
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 1099511628211ULL;
+  return hash;
+}
+
+// Of some values of every parameter, spread evenly: another training changes them all.
+std::uint64_t digest(const Parameters& parameters, std::uint64_t hash) {
+  constexpr std::int64_t most = 4096;
+  for (const auto& [name, tensor] : parameters.named()) {
+    const at::Tensor flat = tensor.detach().reshape({-1});
+    const at::Tensor some = flat.slice(0, 0, std::nullopt, std::max<std::int64_t>(1, flat.numel() / most));
+    const at::Tensor values = some.to(at::kCPU, at::kFloat).contiguous();
+    hash = digest(name.data(), name.size(), digest(values.const_data_ptr(), values.nbytes(), hash));
+  }
+  return hash;
+}
+
+std::uint64_t digest(const WorldModel& model, const ActionHeadTrainingOptions& options) {
+  const std::string text = json_from(model.config()).dump() + text_of('/', options.seed, '/', options.latent_pool);
+  const std::uint64_t hash = digest(text.data(), text.size(), 14695981039346656037ULL);
+  return digest(model.vae().parameters(), digest(model.network().transformer().parameters(), hash));
+}
+
+VideoFrames picture_of(const at::Tensor& pixels) {
+  const at::Tensor contiguous = pixels.contiguous();
+  const auto* bytes = contiguous.const_data_ptr<std::uint8_t>();
+  VideoFrames picture;
+  picture.rgb.assign(bytes, bytes + contiguous.numel());
+  picture.frames = 1;
+  picture.height = static_cast<int>(pixels.size(0));
+  picture.width = static_cast<int>(pixels.size(1));
+  return picture;
+}
+
+// What the head learns from one clip. @param seed  of its generation
+ActionHeadExamples example_of(const WorldModel& model, const ClipShard& shard, std::int64_t clip, std::uint64_t seed,
+                              const ActionHeadConfig& config) {
+  std::vector<VideoFrames> views;
+  for (std::int64_t view = 0; view < shard.video.size(1); ++view) {
+    views.push_back(picture_of(shard.video[clip][view][0]));
+  }
+  const Trajectory recorded = shard.trajectory(clip);
+  const Rollout rollout = model.generate(views, shard.texts[static_cast<std::size_t>(clip)], shard.rig(clip),
+                                         {.frames = static_cast<std::int64_t>(recorded.size()), .seed = seed});
+  const Packing packing = Packing::joint(config.views, model.vae().latent_frames(std::ssize(recorded)));
+  return {action_head_inputs({rollout.latents, packing, rollout.rig, rollout.actions, rollout.confidence}, config),
+          action_head_poses(recorded, rollout.rig)};
+}
+
+// The tensors of examples by name, in a fixed order.
+template <typename Examples, typename Visit>
+void for_each_tensor(Examples& examples, Visit&& visit) {
+  visit("latents", examples.inputs.latents);
+  visit("cameras", examples.inputs.cameras);
+  visit("decoded", examples.inputs.decoded);
+  visit("position", examples.wanted.position);
+  visit("rotation", examples.wanted.rotation);
+  visit("openness", examples.wanted.openness);
+}
+
+ActionHeadExamples joined(const std::vector<ActionHeadExamples>& parts) {
+  std::map<std::string, std::vector<at::Tensor>> tensors;
+  for (const ActionHeadExamples& part : parts) {
+    for_each_tensor(part, [&](const char* name, const at::Tensor& tensor) { tensors[name].push_back(tensor); });
+  }
+  ActionHeadExamples all;
+  for_each_tensor(all, [&](const char* name, at::Tensor& tensor) {
+    const auto& rows = tensors[name];
+    for (const at::Tensor& row : rows) {
+      check_shape(row.sizes().slice(1) == rows.front().sizes().slice(1), where, name,
+                  text_of("(N, ...) as of the first clip, ", shape_text(rows.front().sizes())), row.sizes());
+    }
+    tensor = at::cat(rows);
+  });
+  return all;
+}
+
+std::optional<ActionHeadExamples> cached(const std::filesystem::path& path, const std::string& key) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const SafetensorsFile file(path);
+  const auto found = file.metadata().find("key");
+  if (found == file.metadata().end() || found->second != key) return std::nullopt;
+  ActionHeadExamples examples;
+  for_each_tensor(examples, [&](const char* name, at::Tensor& tensor) { tensor = file.tensor(name); });
+  return examples;
+}
+
+void keep(const std::filesystem::path& path, const ActionHeadExamples& examples, const std::string& key) {
+  TensorMap tensors;
+  for_each_tensor(examples, [&](const char* name, const at::Tensor& tensor) { tensors[name] = tensor; });
+  save_safetensors(path, tensors, {{"key", key}});
+}
+
+// Counts clips over all shards and tells of them.
+struct ClipCounter {
+  const ActionHeadTrainingOptions& options;
+  std::int64_t total;
+  std::int64_t done = 0;
+
+  void add(std::int64_t clips) {
+    done += clips;
+    if (options.progress && !options.progress({"clips", done, total, 0.0})) {
+      throw Interrupted("[train::action_head_examples] stopped by the progress callback");
+    }
+  }
+};
+
+// The examples of one shard's first `count` clips.
+ActionHeadExamples examples_of(const WorldModel& model, const ClipShard& shard, std::int64_t count,
+                               ClipCounter& counter) {
+  const ActionHeadConfig config{.views = shard.video.size(1),
+                                .channels = model.vae().channels(),
+                                .temporal_stride = model.vae().temporal_stride(),
+                                .latent_pool = counter.options.latent_pool};
+  std::vector<ActionHeadExamples> made;
+  for (std::int64_t clip = 0; clip < count; ++clip) {
+    const auto seed = counter.options.seed + static_cast<std::uint64_t>(counter.done);
+    made.push_back(example_of(model, shard, clip, seed, config));
+    counter.add(1);
+  }
+  return joined(made);
+}
+
+}  // namespace
+
+ActionHeadExamples action_head_examples(const WorldModel& model, const ClipDataset& clips,
+                                        const ActionHeadTrainingOptions& options) {
+  const at::NoGradGuard no_gradients;
+  const std::uint64_t made_by = digest(model, options);
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < clips.shards().size(); ++i) total += clips.shard(i).size();
+  ClipCounter counter{options, options.clips > 0 ? std::min(total, options.clips) : total};
+  if (!options.cache.empty()) std::filesystem::create_directories(options.cache);
+  std::vector<ActionHeadExamples> parts;
+  for (std::size_t i = 0; i < clips.shards().size() && counter.done < counter.total; ++i) {
+    const ClipShard shard = clips.shard(i);
+    const std::int64_t count = std::min(shard.size(), counter.total - counter.done);
+    const std::filesystem::path& source = clips.shards()[i];
+    const std::string key = text_of(made_by, '/', std::filesystem::file_size(source), '/', counter.done, '/', count);
+    const auto file = options.cache / ("action-head-" + source.filename().string());
+    std::optional<ActionHeadExamples> found = options.cache.empty() ? std::nullopt : cached(file, key);
+    if (found) counter.add(count);
+    parts.push_back(found ? std::move(*found) : examples_of(model, shard, count, counter));
+    if (!found && !options.cache.empty()) keep(file, parts.back(), key);
+  }
+  return joined(parts);
+}
+
+}  // namespace action_images
