@@ -70,7 +70,7 @@ TimeModulation embed_time(const WanOuterLayers& layers, const WanConfig& config,
 WanTokens embed_wan_latents(const WanOuterLayers& layers, const WanConfig& config, const WanInput& input,
                             const WanContext& context) {
   check_input(config, input, context);
-  const auto& [weight, bias] = layers.patch_embedding;
+  const at::Tensor &weight = layers.patch_embedding.weight, &bias = layers.patch_embedding.bias;
   at::Tensor x = input.latents.to(weight.options());
   if (context.y.defined()) x = at::cat({x, context.y}, 1);
   x = at::linear(patchify(x, config.patch_size), weight.flatten(1), bias);
