@@ -112,20 +112,23 @@ py::dict checked(const py::object& object, bool read_pictures, int threads, cons
                   py::arg("longest") = report.longest, py::arg("with_actions") = report.with_actions,
                   py::arg("with_texts") = report.with_texts, py::arg("moving_cameras") = report.moving_cameras,
                   py::arg("view_sizes") = report.view_sizes, py::arg("view_counts") = report.view_counts,
-                  py::arg("openness") = report.openness, py::arg("seen") = report.seen, py::arg("unseen") = report.unseen);
+                  py::arg("openness") = report.openness, py::arg("seen") = report.seen,
+                  py::arg("unseen") = report.unseen);
 }
 
 }  // namespace
 
 void bind_clip_sampler(py::module_& module) {
   const py::call_guard<py::gil_scoped_release> released;
-  py::class_<ClipSampler, std::shared_ptr<ClipSampler>>(module, "ClipSampler", "Clips of a mixture; see action_images.data.")
-      .def(py::init([](const py::object& mixture, const std::string& root, const WindowOptions& window, std::uint64_t seed,
-                       double max_bad_share, const py::object& on_bad) {
+  py::class_<ClipSampler, std::shared_ptr<ClipSampler>>(module, "ClipSampler",
+                                                        "Clips of a mixture; see action_images.data.")
+      .def(py::init([](const py::object& mixture, const std::string& root, const WindowOptions& window,
+                       std::uint64_t seed, double max_bad_share, const py::object& on_bad) {
              ClipSamplerOptions options{window, seed, max_bad_share, listener_from(on_bad)};
              return std::make_shared<ClipSampler>(mixture_from(mixture, root), std::move(options));
            }),
-           py::arg("mixture"), py::arg("root"), py::arg("window"), py::arg("seed"), py::arg("max_bad_share"), py::arg("on_bad"))
+           py::arg("mixture"), py::arg("root"), py::arg("window"), py::arg("seed"), py::arg("max_bad_share"),
+           py::arg("on_bad"))
       .def("clip", &ClipSampler::clip, py::arg("index"), released)
       .def("report", &report_of)
       .def("episodes", &ClipSampler::episodes, released)
@@ -133,16 +136,20 @@ void bind_clip_sampler(py::module_& module) {
   struct Closing {
     void operator()(ClipLoader* loader) const { close(loader); }
   };
-  py::class_<ClipLoader, std::unique_ptr<ClipLoader, Closing>>(module, "ClipLoader", "Clips made in advance; see action_images.data.")
-      .def(py::init([](const std::shared_ptr<ClipSampler>& sampler, std::vector<std::int64_t> indices, int threads, int max_clips,
-                       std::int64_t max_bytes, bool pin_memory) {
+  py::class_<ClipLoader, std::unique_ptr<ClipLoader, Closing>>(module, "ClipLoader",
+                                                               "Clips made in advance; see action_images.data.")
+      .def(py::init([](const std::shared_ptr<ClipSampler>& sampler, std::vector<std::int64_t> indices, int threads,
+                       int max_clips, std::int64_t max_bytes, bool pin_memory) {
              const LoaderOptions options{threads, std::ssize(indices), max_clips, max_bytes, pin_memory};
-             const auto index_of = [indices = std::move(indices)](std::int64_t i) { return indices[static_cast<std::size_t>(i)]; };
+             const auto index_of = [indices = std::move(indices)](std::int64_t i) {
+               return indices[static_cast<std::size_t>(i)];
+             };
              return std::unique_ptr<ClipLoader, Closing>(new ClipLoader(sampler, index_of, options));
            }),
            py::arg("sampler"), py::arg("indices"), py::arg("threads"), py::arg("max_clips"), py::arg("max_bytes"),
            py::arg("pin_memory"))
       .def("next", &next_clip)
       .def("wait_seconds", &ClipLoader::wait_seconds, released);
-  module.def("check_source", &checked, py::arg("source"), py::arg("read_pictures"), py::arg("threads"), py::arg("progress"));
+  module.def("check_source", &checked, py::arg("source"), py::arg("read_pictures"), py::arg("threads"),
+             py::arg("progress"));
 }

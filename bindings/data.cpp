@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Episodes and data sets for python/action_images/data, which gives them their Python face. Rigs and cameras are those of
+// Episodes and data sets for python/action_images/data, which gives them their Python face. Rigs and cameras are those
+// of
 // `_codec`.
 #include <torch/csrc/utils/pybind.h>
 
@@ -43,7 +44,8 @@ std::vector<Camera> cameras_from(const py::object& object) {
 std::optional<Trajectory> trajectory_from(const py::object& object) {
   if (object.is_none()) return std::nullopt;
   const Numbers rows = Numbers::ensure(object);
-  check(static_cast<bool>(rows), where, "actions", "numbers (T, 7)", py::type::of(object).attr("__name__").cast<std::string>());
+  check(static_cast<bool>(rows), where, "actions", "numbers (T, 7)",
+        py::type::of(object).attr("__name__").cast<std::string>());
   check_shape(rows.ndim() == 2 && rows.shape(1) == 7, where, "actions", "(T, 7)",
               std::vector<std::int64_t>(rows.shape(), rows.shape() + rows.ndim()));
   return trajectory_from_matrix(Eigen::Map<const ActionMatrix>(rows.data(), rows.shape(0), 7));
@@ -66,10 +68,15 @@ std::int64_t frames_of(const Episode& episode) {
   return most;
 }
 
-Episode make_episode(std::vector<EpisodeView> views, const py::object& texts, const py::object& actions, double frame_rate,
-                     std::optional<std::int64_t> frames, std::string name, int interval) {
-  Episode episode{.name = std::move(name), .texts = {}, .frames = 0, .frame_rate = frame_rate, .views = std::move(views),
-                  .actions = trajectory_from(actions), .interval = interval};
+Episode make_episode(std::vector<EpisodeView> views, const py::object& texts, const py::object& actions,
+                     double frame_rate, std::optional<std::int64_t> frames, std::string name, int interval) {
+  Episode episode{.name = std::move(name),
+                  .texts = {},
+                  .frames = 0,
+                  .frame_rate = frame_rate,
+                  .views = std::move(views),
+                  .actions = trajectory_from(actions),
+                  .interval = interval};
   if (py::isinstance<py::str>(texts)) {
     episode.texts = {texts.cast<std::string>()};
   } else {
@@ -84,7 +91,8 @@ Episode make_episode(std::vector<EpisodeView> views, const py::object& texts, co
 }
 
 void bind_episode(py::module_& module) {
-  py::class_<FrameSource, std::shared_ptr<FrameSource>>(module, "FrameSource", "Where the pictures of one view come from.")
+  py::class_<FrameSource, std::shared_ptr<FrameSource>>(module, "FrameSource",
+                                                        "Where the pictures of one view come from.")
       .def(
           "read",
           [](const FrameSource& self, const std::vector<std::int64_t>& frames, int height, int width) {
@@ -100,13 +108,14 @@ void bind_episode(py::module_& module) {
       .def_property_readonly("frames", &FrameSource::frames, "How many there are, or None if the source cannot say.");
   py::class_<EpisodeView>(module, "EpisodeView", "What one camera saw of an episode; see action_images.data.")
       .def(py::init([](const py::object& cameras, const py::object& pictures, std::string name) {
-             return EpisodeView{std::move(name), cameras_from(cameras), binding::frames_from(pictures, "data::EpisodeView")};
+             return EpisodeView{std::move(name), cameras_from(cameras),
+                                binding::frames_from(pictures, "data::EpisodeView")};
            }),
            py::arg("cameras"), py::arg("pictures"), py::kw_only(), py::arg("name") = "")
       .def_readonly("name", &EpisodeView::name)
       .def_readonly("cameras", &EpisodeView::cameras)
-      .def_property_readonly("pictures",
-                             [](const EpisodeView& self) { return std::const_pointer_cast<FrameSource>(self.pictures); });
+      .def_property_readonly(
+          "pictures", [](const EpisodeView& self) { return std::const_pointer_cast<FrameSource>(self.pictures); });
   py::class_<Episode>(module, "Episode", "One demonstration; see action_images.data.")
       .def(py::init(&make_episode), py::arg("views"), py::kw_only(), py::arg("texts") = py::tuple(),
            py::arg("actions") = py::none(), py::arg("frame_rate") = 0.0, py::arg("frames") = py::none(),
@@ -221,15 +230,18 @@ void bind_clip(py::module_& module) {
       .def(py::init([](std::int64_t frames, std::pair<int, int> size, int views, int interval,
                        const std::tuple<double, double, double, double>& augmentation) {
              const auto [brightness, contrast, saturation, crop] = augmentation;
-             const WindowOptions options{frames, size.first, size.second, views, interval,
-                                         {brightness, contrast, saturation, crop}};
+             const WindowOptions options{frames, size.first, size.second,
+                                         views,  interval,   {brightness, contrast, saturation, crop}};
              check_window(options, "data::WindowOptions");
              return options;
            }),
            py::arg("frames"), py::arg("size"), py::arg("views"), py::arg("interval"), py::arg("augmentation"));
   module.def(
-      "clip_seed", [](std::uint64_t seed, std::uint64_t index) { return RandomStream{seed, index}.bits(); }, py::arg("seed"),
-      py::arg("index"));
+      "clip_seed",
+      [](std::uint64_t seed, std::uint64_t index) {
+        return RandomStream{seed, index}.bits();
+      },
+      py::arg("seed"), py::arg("index"));
   module.def("cut_clip", &cut_clip, py::arg("episode"), py::arg("options"), py::arg("seed"),
              py::call_guard<py::gil_scoped_release>(), "A clip of an episode; all draws follow from the seed.");
 }

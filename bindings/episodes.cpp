@@ -71,7 +71,8 @@ py::array array_of(const py::object& object, std::string_view where, const std::
 }
 
 FramesView view_of(const py::array& array, std::string_view where, const std::string& name) {
-  check(py::isinstance<py::array_t<std::uint8_t>>(array), where, name, "dtype uint8", std::string(py::str(array.dtype())));
+  check(py::isinstance<py::array_t<std::uint8_t>>(array), where, name, "dtype uint8",
+        std::string(py::str(array.dtype())));
   const std::vector<std::int64_t> shape(array.shape(), array.shape() + array.ndim());
   check_shape(array.ndim() == 4 && array.shape(3) == 3, where, name, "(T, H, W, 3)", shape);
   for (const std::int64_t size : shape) check_shape(size <= 1 << 30, where, name, "smaller axes", shape);
@@ -91,10 +92,11 @@ class PythonFrames : public FrameSource {
       check_shape(given.frames == std::ssize(indices) && given.frames > 0, "data::FrameSource", "read()",
                   text_of(indices.size(), " frames"), {given.frames, given.height, given.width, 3});
       auto* const bytes = const_cast<std::uint8_t*>(given.rgb);
-      const at::Tensor fitted =
-          center_crop_resize(at::from_blob(bytes, {given.frames, given.height, given.width, 3}, at::kByte), height, width);
+      const at::Tensor fitted = center_crop_resize(
+          at::from_blob(bytes, {given.frames, given.height, given.width, 3}, at::kByte), height, width);
       const auto* const begin = fitted.const_data_ptr<std::uint8_t>();
-      return VideoFrames{.rgb = {begin, begin + fitted.numel()}, .frames = given.frames, .height = height, .width = width};
+      return VideoFrames{
+          .rgb = {begin, begin + fitted.numel()}, .frames = given.frames, .height = height, .width = width};
     });
   }
 
@@ -105,7 +107,9 @@ class PythonFrames : public FrameSource {
 class PythonEpisodes : public EpisodeSource {
  public:
   explicit PythonEpisodes(py::object source)
-      : source_(std::move(source)), name_(text("name", type_of(*source_))), layout_(text("layout", "")),
+      : source_(std::move(source)),
+        name_(text("name", type_of(*source_))),
+        layout_(text("layout", "")),
         fingerprint_(text("fingerprint", "")) {}
 
   std::string name() const override { return name_; }

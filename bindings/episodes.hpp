@@ -9,8 +9,8 @@
 
 #include <action_images/data/episode_source.hpp>
 
-/// Between Python's objects and the layer data: whatever has `__len__` and `__getitem__` is a data set, and whatever has
-/// `read` a source of frames. They are called from the threads of the loader, one at a time, under the GIL.
+/// Between Python's objects and the layer data: whatever has `__len__` and `__getitem__` is a data set, and whatever
+/// has `read` a source of frames. They are called from the threads of the loader, one at a time, under the GIL.
 namespace action_images::binding {
 
 using Bytes = pybind11::array_t<std::uint8_t, pybind11::array::c_style>;

@@ -20,9 +20,7 @@ double mean_grey(std::span<const std::uint8_t> pictures) {
   return grey_of(static_cast<double>(sums[0]), static_cast<double>(sums[1]), static_cast<double>(sums[2])) / pixels;
 }
 
-int enlarged(int size, double scale) {
-  return std::min(static_cast<int>(std::lround(size / scale)), Camera::max_size);
-}
+int enlarged(int size, double scale) { return std::min(static_cast<int>(std::lround(size / scale)), Camera::max_size); }
 
 }  // namespace
 
@@ -55,7 +53,8 @@ void ViewChange::apply(const VideoFrames& pictures, std::span<std::uint8_t> targ
   const std::size_t row = 3 * static_cast<std::size_t>(width_), read_row = 3 * static_cast<std::size_t>(read_width_);
   std::uint8_t* to = target.data();
   for (int frame = 0; frame < pictures.frames; ++frame) {
-    const std::uint8_t* from = pictures.frame(frame) + static_cast<std::size_t>(top_) * read_row + 3 * static_cast<std::size_t>(left_);
+    const std::uint8_t* from =
+        pictures.frame(frame) + static_cast<std::size_t>(top_) * read_row + 3 * static_cast<std::size_t>(left_);
     for (int y = 0; y < height_; ++y, from += read_row, to += row) std::memcpy(to, from, row);
   }
   if (recolours_) recolour(target);

@@ -15,8 +15,8 @@ namespace action_images {
 
 void check_augmentation(const Augmentation& augmentation, std::string_view where);
 
-/// What is done to the pictures and cameras of one view of a clip, the same for all frames. Pictures are read larger than
-/// the clip's when a part of them is to fill it, so that they are resized once.
+/// What is done to the pictures and cameras of one view of a clip, the same for all frames. Pictures are read larger
+/// than the clip's when a part of them is to fill it, so that they are resized once.
 class ViewChange {
  public:
   ViewChange(const Augmentation& augmentation, int height, int width, RandomStream draw);
@@ -32,8 +32,8 @@ class ViewChange {
 
  private:
   int height_, width_, read_height_, read_width_;
-  int top_ = 0, left_ = 0;                                  // of the part, in pictures as they are read
-  std::array<double, 3> factors_{1.0, 1.0, 1.0};            // brightness, contrast, saturation
+  int top_ = 0, left_ = 0;                        // of the part, in pictures as they are read
+  std::array<double, 3> factors_{1.0, 1.0, 1.0};  // brightness, contrast, saturation
   bool recolours_ = false;
 
   void recolour(std::span<std::uint8_t> pictures) const;

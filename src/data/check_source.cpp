@@ -20,7 +20,8 @@ bool is_seen(const Episode& episode, std::int64_t frame) {
   return std::any_of(episode.views.begin(), episode.views.end(), [&](const EpisodeView& view) {
     const Camera& camera = view.cameras[std::min(static_cast<std::size_t>(frame), view.cameras.size() - 1)];
     const auto pixel = camera.project(position);
-    return pixel && pixel->x() >= 0.0 && pixel->y() >= 0.0 && pixel->x() <= camera.width() && pixel->y() <= camera.height();
+    return pixel && pixel->x() >= 0.0 && pixel->y() >= 0.0 && pixel->x() <= camera.width() &&
+           pixel->y() <= camera.height();
   });
 }
 
@@ -55,7 +56,8 @@ void read_some_pictures(const Episode& episode) {
   const std::vector<std::int64_t> frames(some.begin(), some.end());
   for (const EpisodeView& view : episode.views) {
     const VideoFrames read = view.pictures->read(frames, view.cameras[0].height(), view.cameras[0].width());
-    check<FormatError>(read.frames == std::ssize(frames), where, episode.name, text_of(frames.size(), " frames"), read.frames);
+    check<FormatError>(read.frames == std::ssize(frames), where, episode.name, text_of(frames.size(), " frames"),
+                       read.frames);
   }
 }
 
@@ -82,11 +84,13 @@ SourceReport check_source(const EpisodeSource& source, const CheckOptions& optio
     }
   };
   const auto total = static_cast<std::size_t>(report.episodes);
-  parallel_for(total, threads_for(total, static_cast<std::size_t>(options.threads)), [&](std::size_t index, std::size_t) {
-    look(static_cast<std::int64_t>(index));
-    const std::scoped_lock lock(mutex);
-    if (options.progress && !options.progress(++done, report.episodes)) throw Interrupted("[data::check_source] stopped");
-  });
+  parallel_for(total, threads_for(total, static_cast<std::size_t>(options.threads)),
+               [&](std::size_t index, std::size_t) {
+                 look(static_cast<std::int64_t>(index));
+                 const std::scoped_lock lock(mutex);
+                 if (options.progress && !options.progress(++done, report.episodes))
+                   throw Interrupted("[data::check_source] stopped");
+               });
   for (auto& [index, episode] : bad) report.bad.push_back(std::move(episode));
   return report;
 }

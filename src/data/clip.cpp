@@ -89,7 +89,8 @@ Clip cut_clip(const Episode& episode, const WindowOptions& options, std::uint64_
   check_window(options, where);
   check_episode(episode, where);
   const Window window = draw_window(episode, options, RandomStream{seed, window_draw});
-  std::vector<int> views = draw_views(static_cast<int>(episode.views.size()), options.views, RandomStream{seed, views_draw});
+  std::vector<int> views =
+      draw_views(static_cast<int>(episode.views.size()), options.views, RandomStream{seed, views_draw});
   const Camera& first = episode.views[static_cast<std::size_t>(views[0])].cameras[0];
   const int height = options.height == 0 ? first.height() : options.height;
   const int width = options.width == 0 ? first.width() : options.width;
@@ -103,7 +104,8 @@ Clip cut_clip(const Episode& episode, const WindowOptions& options, std::uint64_
     const ViewChange change(options.augmentation, height, width, RandomStream{seed, augmentation_draw, view});
     VideoFrames pictures = from.pictures->read(window.frames, change.read_height(), change.read_width());
     check_shape(pictures.frames == std::ssize(window.frames) && pictures.height == change.read_height() &&
-                    pictures.width == change.read_width() && pictures.rgb.size() == pictures.frames * pictures.frame_size(),
+                    pictures.width == change.read_width() &&
+                    pictures.rgb.size() == pictures.frames * pictures.frame_size(),
                 where, episode.name + ": pictures of " + from.name,
                 shape_text({std::ssize(window.frames), change.read_height(), change.read_width(), 3}),
                 {pictures.frames, pictures.height, pictures.width, 3});
@@ -120,7 +122,8 @@ Clip cut_clip(const Episode& episode, const WindowOptions& options, std::uint64_
   std::optional<Trajectory> actions;
   if (episode.actions) {
     actions.emplace();
-    for (const std::int64_t frame : window.frames) actions->push_back((*episode.actions)[static_cast<std::size_t>(frame)]);
+    for (const std::int64_t frame : window.frames)
+      actions->push_back((*episode.actions)[static_cast<std::size_t>(frame)]);
   }
   return {.text = std::move(text),
           .video = std::move(video),

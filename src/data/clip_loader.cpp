@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -87,10 +88,10 @@ struct ClipLoader::State {
 
   mutable std::mutex mutex;
   std::condition_variable room, made;
-  std::map<std::int64_t, Made> ready;             // by position
+  std::map<std::int64_t, Made> ready;  // by position
   std::int64_t started = 0, taken = 0;
-  std::int64_t largest = 0;                       // clip so far [byte]
-  double waited = 0.0;                            // [s]
+  std::int64_t largest = 0;  // clip so far [byte]
+  double waited = 0.0;       // [s]
   bool stopping = false;
   std::vector<std::thread> threads;
 };
@@ -103,7 +104,11 @@ ClipLoader::ClipLoader(std::shared_ptr<const ClipSampler> sampler, std::function
   check(options.max_clips >= 1 && options.max_clips <= 4096, where, "max_clips", "1..4096", options.max_clips);
   check(options.max_bytes >= 1, where, "max_bytes", "at least 1", options.max_bytes);
   state_ = std::make_unique<State>(std::move(sampler), std::move(index_of), options);
-  for (int i = 0; i < options.threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->work(); });
+  try {
+    for (int i = 0; i < options.threads; ++i) state_->threads.emplace_back([state = state_.get()] { state->work(); });
+  } catch (const std::system_error&) {
+    if (state_->threads.empty()) throw;  // else fewer threads do the same work
+  }
 }
 
 ClipLoader::~ClipLoader() {

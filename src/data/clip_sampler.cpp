@@ -21,7 +21,8 @@ constexpr std::int64_t fewest_judged = 100;    // draws that a share is taken of
 
 enum Draw : std::uint64_t { source_draw, episode_draw, clip_draw };
 
-// What was expected, without the place and what was got, so that equal faults of different episodes are counted together.
+// What was expected, without the place and what was got, so that equal faults of different episodes are counted
+// together.
 std::string kind_of(const std::string& reason) {
   const std::size_t begin = reason.rfind(": expected ");
   if (begin == std::string::npos) return reason;
@@ -67,7 +68,8 @@ ClipSampler::ClipSampler(std::vector<MixtureSource> sources, ClipSamplerOptions 
   }
   for (MixtureSource& part : sources_) part.share /= sum;
   check_window(options_.window, where);
-  check(options_.max_bad_share >= 0.0 && options_.max_bad_share <= 1.0, where, "max_bad_share", "0..1", options_.max_bad_share);
+  check(options_.max_bad_share >= 0.0 && options_.max_bad_share <= 1.0, where, "max_bad_share", "0..1",
+        options_.max_bad_share);
 }
 
 ClipSampler::~ClipSampler() = default;
@@ -111,11 +113,12 @@ std::int64_t ClipSampler::episodes() const {
 std::string ClipSampler::fingerprint() const {
   const WindowOptions& window = options_.window;
   const Augmentation& change = window.augmentation;
-  std::string all = text_of(options_.seed, ' ', window.frames, ' ', window.height, ' ', window.width, ' ', window.views, ' ',
-                            window.interval, ' ', change.brightness, ' ', change.contrast, ' ', change.saturation, ' ',
-                            change.crop, '\n');
+  std::string all = text_of(options_.seed, ' ', window.frames, ' ', window.height, ' ', window.width, ' ', window.views,
+                            ' ', window.interval, ' ', change.brightness, ' ', change.contrast, ' ', change.saturation,
+                            ' ', change.crop, '\n');
   for (const MixtureSource& part : sources_) {
-    all += text_of(part.share, ' ', part.source->size(), ' ', part.source->name(), ' ', part.source->fingerprint(), '\n');
+    all +=
+        text_of(part.share, ' ', part.source->size(), ' ', part.source->name(), ' ', part.source->fingerprint(), '\n');
   }
   return c10::sha1(all).str();
 }

@@ -17,7 +17,8 @@ Eigen::Affine3d relative_pose(const DroidView& first, const DroidView& second) {
 }
 
 std::optional<double> residual_of(const DroidView& first, const DroidView& second, const Trajectory& actions) {
-  const Camera carried = second.camera.moved_to((first.camera.world_from_camera() * relative_pose(first, second)).matrix());
+  const Camera carried =
+      second.camera.moved_to((first.camera.world_from_camera() * relative_pose(first, second)).matrix());
   std::vector<double> distances;
   for (const Action& action : actions) {
     const auto calibrated = second.camera.project(action.position);

@@ -85,7 +85,8 @@ class JoinedEpisodes : public EpisodeSource {
 }  // namespace
 
 void check_episode_index(const EpisodeSource& source, std::int64_t index, std::string_view where) {
-  check(index >= 0 && index < source.size(), where, source.name() + ": episode", text_of("0..", source.size() - 1), index);
+  check(index >= 0 && index < source.size(), where, source.name() + ": episode", text_of("0..", source.size() - 1),
+        index);
 }
 
 std::shared_ptr<const EpisodeSource> joined_episodes(std::vector<std::shared_ptr<const EpisodeSource>> sources) {

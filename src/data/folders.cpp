@@ -110,7 +110,11 @@ std::vector<std::string> lines_of(const fs::path& file, std::string_view where) 
 
 FolderEpisodes::FolderEpisodes(fs::path root, std::string layout, std::vector<fs::path> episodes, Read read,
                                std::vector<fs::path> shared)
-    : root_(std::move(root)), layout_(std::move(layout)), episodes_(std::move(episodes)), shared_(std::move(shared)), read_(std::move(read)) {
+    : root_(std::move(root)),
+      layout_(std::move(layout)),
+      episodes_(std::move(episodes)),
+      shared_(std::move(shared)),
+      read_(std::move(read)) {
   check<FormatError>(!episodes_.empty(), "data::open_episodes", root_.string(), "a folder with episodes", "none");
 }
 

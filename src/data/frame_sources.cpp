@@ -26,7 +26,8 @@ VideoFrames chosen_frames(const FramesView& all, std::span<const std::int64_t> c
       continue;
     }
     auto* const frame = const_cast<std::uint8_t*>(all.frame(static_cast<int>(chosen[i])));
-    const at::Tensor fitted = center_crop_resize(at::from_blob(frame, {all.height, all.width, 3}, at::kByte), height, width);
+    const at::Tensor fitted =
+        center_crop_resize(at::from_blob(frame, {all.height, all.width, 3}, at::kByte), height, width);
     std::memcpy(target, fitted.const_data_ptr(), result.frame_size());
   }
   return result;
@@ -34,13 +35,15 @@ VideoFrames chosen_frames(const FramesView& all, std::span<const std::int64_t> c
 
 void check_chosen(std::span<const std::int64_t> chosen, std::int64_t frames) {
   for (const std::int64_t index : chosen) {
-    check(index >= 0 && index < frames, "data::FrameSource::read", "frames", text_of("numbers in 0..", frames - 1), index);
+    check(index >= 0 && index < frames, "data::FrameSource::read", "frames", text_of("numbers in 0..", frames - 1),
+          index);
   }
 }
 
 class MemoryFrames : public FrameSource {
  public:
-  MemoryFrames(const FramesView& frames, std::shared_ptr<const void> owner) : frames_(frames), owner_(std::move(owner)) {}
+  MemoryFrames(const FramesView& frames, std::shared_ptr<const void> owner)
+      : frames_(frames), owner_(std::move(owner)) {}
 
   VideoFrames read(std::span<const std::int64_t> frames, int height, int width) const override {
     check_chosen(frames, frames_.frames);
@@ -69,7 +72,9 @@ class FileFrames : public FrameSource {
     return reader.read(in_file, {height, width});
   }
 
-  std::optional<std::int64_t> frames() const override { return std::max<std::int64_t>(0, video_info(path_).frames - first_); }
+  std::optional<std::int64_t> frames() const override {
+    return std::max<std::int64_t>(0, video_info(path_).frames - first_);
+  }
 
  private:
   std::filesystem::path path_;
@@ -89,7 +94,8 @@ std::shared_ptr<const FrameSource> video_file_frames(const std::filesystem::path
 }
 
 std::shared_ptr<const FrameSource> frames_in_memory(VideoFrames frames) {
-  const bool fits = frames.frames >= 0 && frames.rgb.size() == static_cast<std::size_t>(frames.frames) * frames.frame_size();
+  const bool fits =
+      frames.frames >= 0 && frames.rgb.size() == static_cast<std::size_t>(frames.frames) * frames.frame_size();
   check_shape(fits, "data::frames_in_memory", "frames", "as many bytes as the sizes say",
               {frames.frames, frames.height, frames.width, 3});
   const auto owner = std::make_shared<VideoFrames>(std::move(frames));

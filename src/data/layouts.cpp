@@ -21,7 +21,8 @@ constexpr auto where = "data::open_episodes";
 bool has_clips(const fs::path& folder) { return fs::exists(folder / "shard-00000.safetensors"); }
 
 bool is_native(const fs::path& folder) {
-  return fs::is_directory(folder / "episodes") && (fs::exists(folder / "dataset.json") || fs::exists(folder / "writing.json"));
+  return fs::is_directory(folder / "episodes") &&
+         (fs::exists(folder / "dataset.json") || fs::exists(folder / "writing.json"));
 }
 
 bool is_rlbench(const fs::path& folder) {
@@ -83,7 +84,8 @@ PathWithOptions::PathWithOptions(const std::string& text) : path(text.substr(0, 
     const std::string option = rest.substr(0, rest.find('&'));
     rest.erase(0, option.size() + 1);
     const std::size_t equals = option.find('=');
-    const auto number = equals == std::string::npos ? std::nullopt : detail::number_of(std::string_view(option).substr(equals + 1));
+    const auto number =
+        equals == std::string::npos ? std::nullopt : detail::number_of(std::string_view(option).substr(equals + 1));
     check(number.has_value(), where, "spec", "options \"key=number\" after '?', with '&' between", printable(option));
     numbers[option.substr(0, equals)] = *number;
   }

@@ -18,7 +18,7 @@ std::shared_ptr<const EpisodeSource> open_synthetic(const std::string& path);
 /// A layout of data sets on disk that the library reads.
 struct Layout {
   std::string_view kind;
-  bool (*recognises)(const std::filesystem::path& folder);                 ///< cheap: looks at a few names
+  bool (*recognises)(const std::filesystem::path& folder);                ///< cheap: looks at a few names
   std::shared_ptr<const EpisodeSource> (*open)(const std::string& path);  ///< with "?options"
 };
 

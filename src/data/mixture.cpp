@@ -25,8 +25,9 @@ std::string spec_below(const std::string& root, const std::string& name) {
 MixtureEntry entry_from(const std::string& part, const std::string& root) {
   const std::size_t at = part.rfind('@');
   const std::string name(detail::trimmed(std::string_view(part).substr(0, at)));
-  const std::optional<double> ratio =
-      at == std::string::npos ? std::optional(1.0) : detail::number_of(detail::trimmed(std::string_view(part).substr(at + 1)));
+  const std::optional<double> ratio = at == std::string::npos
+                                          ? std::optional(1.0)
+                                          : detail::number_of(detail::trimmed(std::string_view(part).substr(at + 1)));
   const bool sound = !name.empty() && ratio && std::isfinite(*ratio) && *ratio >= 0.0;
   check(sound, where, "text", "\"spec@ratio\" with a ratio of at least 0", printable(part, 200));
   return {spec_below(root, name), *ratio};
@@ -54,7 +55,8 @@ std::vector<MixtureEntry> mixture_from_text(const std::string& text, const std::
 
 std::vector<MixtureSource> open_mixture(const std::string& text, const std::string& root) {
   std::vector<MixtureSource> sources;
-  for (const MixtureEntry& entry : mixture_from_text(text, root)) sources.push_back({open_episodes(entry.spec), entry.share});
+  for (const MixtureEntry& entry : mixture_from_text(text, root))
+    sources.push_back({open_episodes(entry.spec), entry.share});
   return sources;
 }
 

@@ -75,7 +75,8 @@ Header read_header(const Source& source) {
   std::stringstream sizes(parts[3].str());
   for (std::string size; std::getline(sizes, size, ',');) {
     if (size.find_first_not_of(' ') == std::string::npos) continue;
-    source.require(size.size() <= 9 && header.shape.size() < max_axes, "a shape of at most 8 axes", printable(text, 100));
+    source.require(size.size() <= 9 && header.shape.size() < max_axes, "a shape of at most 8 axes",
+                   printable(text, 100));
     header.shape.push_back(std::stoll(size));
     header.count *= header.shape.back();
     source.require(header.count <= static_cast<std::int64_t>(max_bytes), "at most 1 GiB", printable(text, 100));

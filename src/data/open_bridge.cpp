@@ -32,20 +32,28 @@ Camera camera_of(const double* intrinsics, const double* extrinsics, const Video
   const Eigen::Map<const RowMatrix34> pose(extrinsics);
   const auto rotation = rotation_from_matrix(pose.leftCols<3>());
   check(rotation.has_value(), where, "extrinsic", "rotations orthonormal within 1e-4", "another matrix");
-  return Camera::from_opencv(Eigen::Map<const RowMatrix3>(intrinsics), *rotation, pose.col(3), {info.width, info.height}).mirrored();
+  return Camera::from_opencv(Eigen::Map<const RowMatrix3>(intrinsics), *rotation, pose.col(3),
+                             {info.width, info.height})
+      .mirrored();
 }
 
 // The number that a video is called, which is that of its camera.
 std::size_t number_of(const fs::path& video, std::size_t cameras) {
   const auto number = detail::number_of(video.stem().string());
   const bool fits = number && *number >= 0.0 && *number < static_cast<double>(cameras);
-  check<FormatError>(fits, where, video.string(), text_of("a video called 0.mp4 .. ", cameras - 1, ".mp4"), video.filename().string());
+  check<FormatError>(fits, where, video.string(), text_of("a video called 0.mp4 .. ", cameras - 1, ".mp4"),
+                     video.filename().string());
   return static_cast<std::size_t>(*number);
 }
 
 Episode read_episode(const fs::path& folder) {
-  Episode episode{.name = folder.string(), .texts = lines_of(folder / "instruction.txt", where), .frames = 0,
-                  .frame_rate = 0.0, .views = {}, .actions = {}, .interval = 1};
+  Episode episode{.name = folder.string(),
+                  .texts = lines_of(folder / "instruction.txt", where),
+                  .frames = 0,
+                  .frame_rate = 0.0,
+                  .views = {},
+                  .actions = {},
+                  .interval = 1};
   const NpyArray extrinsics = read_matrices(folder / "vggt" / "0" / "extrinsic.npy", 4);
   const NpyArray intrinsics = read_matrices(folder / "vggt" / "0" / "intrinsic.npy", 3);
   const auto cameras = static_cast<std::size_t>(std::min(extrinsics.shape[0], intrinsics.shape[0]));

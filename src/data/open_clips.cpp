@@ -34,8 +34,12 @@ class ClipEpisodes : public EpisodeSource {
     const auto [number, clip] = place_of(index);
     const ClipShard& shard = shards_[number];
     const Rig rig = shard.rig(clip);
-    Episode episode{.name = episode_name(index), .texts = {shard.texts[static_cast<std::size_t>(clip)]},
-                    .frames = shard.video.size(2), .frame_rate = 0.0, .views = {}, .actions = shard.trajectory(clip)};
+    Episode episode{.name = episode_name(index),
+                    .texts = {shard.texts[static_cast<std::size_t>(clip)]},
+                    .frames = shard.video.size(2),
+                    .frame_rate = 0.0,
+                    .views = {},
+                    .actions = shard.trajectory(clip)};
     for (std::size_t view = 0; view < rig.size(); ++view) {
       const at::Tensor frames = shard.video[clip][static_cast<std::int64_t>(view)];
       const FramesView pictures(frames.const_data_ptr<std::uint8_t>(), static_cast<int>(frames.size(0)),

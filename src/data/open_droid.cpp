@@ -47,8 +47,9 @@ std::string serial_from(const JsonField& field) {
 
 // [x y z, ex ey ez] of a camera in the robot's frame.
 Eigen::Affine3d pose_from(const JsonField& field) {
-  const bool six = field.value.is_array() && field.value.size() == 6 &&
-                   std::all_of(field.value.begin(), field.value.end(), [](const auto& number) { return number.is_number(); });
+  const bool six =
+      field.value.is_array() && field.value.size() == 6 &&
+      std::all_of(field.value.begin(), field.value.end(), [](const auto& number) { return number.is_number(); });
   field.check_that(six, "[x, y, z, ex, ey, ez]");
   const auto number = [&](std::size_t i) { return field.value[i].get<double>(); };
   Eigen::Affine3d pose = Eigen::Affine3d::Identity();
@@ -68,7 +69,13 @@ class DroidReader {
       : poses_(root, "cam2base_extrinsic_superset.json"), serials_(root, "camera_serials.json"), options_(options) {}
 
   Episode read(const fs::path& folder) const {
-    Episode episode{.name = folder.string(), .texts = {}, .frames = 0, .frame_rate = 0.0, .views = {}, .actions = {}, .interval = 4};
+    Episode episode{.name = folder.string(),
+                    .texts = {},
+                    .frames = 0,
+                    .frame_rate = 0.0,
+                    .views = {},
+                    .actions = {},
+                    .interval = 4};
     const auto lines = lines_of(folder / "instruction.txt", where);
     if (!lines.empty()) episode.texts = {lines.front()};
     const fs::path file = folder / "camera.json";
@@ -101,14 +108,17 @@ class DroidReader {
   std::vector<std::string> notices() const {
     std::vector<std::string> notices;
     if (!poses_.document) {
-      notices.push_back(text_of(poses_.path.string(), " is not there: the cameras of camera.json are taken to be in the robot's frame"));
+      notices.push_back(text_of(poses_.path.string(),
+                                " is not there: the cameras of camera.json are taken to be in the robot's frame"));
     }
     if (lacks_.base > 0) {
-      notices.push_back(text_of(lacks_.base, " of ", lacks_.read, " episodes read so far are not in ", poses_.path.string(),
+      notices.push_back(text_of(lacks_.base, " of ", lacks_.read, " episodes read so far are not in ",
+                                poses_.path.string(),
                                 ": without the cameras in the robot's frame their actions are left out"));
     }
     if (lacks_.gripper > 0) {
-      notices.push_back(text_of(lacks_.gripper, " of ", lacks_.read, " episodes read so far have no array \"gripper\" in action.npz: ",
+      notices.push_back(text_of(lacks_.gripper, " of ", lacks_.read,
+                                " episodes read so far have no array \"gripper\" in action.npz: ",
                                 "their openness is 1 throughout, as in the release"));
     }
     return notices;
@@ -126,7 +136,8 @@ class DroidReader {
       if (key.find(view) == std::string::npos) continue;
       const std::string serial = serial_from(of_episode[key]);
       if (!poses->is_object() || !poses->contains(serial)) return std::nullopt;
-      return pose_from({poses->at(serial), text_of(poses_.path.string(), ": ", printable(episode, 100), '.', serial), where});
+      return pose_from(
+          {poses->at(serial), text_of(poses_.path.string(), ": ", printable(episode, 100), '.', serial), where});
     }
     return std::nullopt;
   }
@@ -142,13 +153,15 @@ class DroidReader {
     const bool has_gripper = gripper != arrays.end();
     if (!has_gripper) ++lacks_.gripper;
     check<FormatError>(!has_gripper || static_cast<std::int64_t>(gripper->second.values.size()) >= shape[0], where,
-                       file.string() + ": gripper", text_of(shape[0], " numbers"), has_gripper ? gripper->second.values.size() : 0);
+                       file.string() + ": gripper", text_of(shape[0], " numbers"),
+                       has_gripper ? gripper->second.values.size() : 0);
     episode.frames = std::min(episode.frames, shape[0]);
     episode.actions.emplace();
     for (std::int64_t t = 0; t < episode.frames; ++t) {
       const double* const row = poses->second.values.data() + 6 * t;
       const double closed = has_gripper ? gripper->second.values[static_cast<std::size_t>(t)] : 0.0;
-      episode.actions->push_back({{row[0], row[1], row[2]}, {row[3], row[4], row[5]}, 1.0 - std::clamp(closed, 0.0, 1.0)});
+      episode.actions->push_back(
+          {{row[0], row[1], row[2]}, {row[3], row[4], row[5]}, 1.0 - std::clamp(closed, 0.0, 1.0)});
     }
   }
 
@@ -156,10 +169,12 @@ class DroidReader {
     const auto residual = calibration_residual(views, actions);
     const bool agrees = !residual || *residual <= options_.max_residual;
     check<EpisodeRejected>(agrees, where, folder.string() + ": residual of the calibration",
-                       text_of("at most ", options_.max_residual, " of the picture's width"), residual.value_or(0.0));
+                           text_of("at most ", options_.max_residual, " of the picture's width"),
+                           residual.value_or(0.0));
     const double jump = largest_jump(actions);
     check<EpisodeRejected>(jump <= options_.max_jump, where, folder.string() + ": base",
-                       text_of("one that stands still: at most ", options_.max_jump, " m between frames"), text_of(jump, " m"));
+                           text_of("one that stands still: at most ", options_.max_jump, " m between frames"),
+                           text_of(jump, " m"));
   }
 
   SharedFile poses_, serials_;
@@ -170,8 +185,9 @@ class DroidReader {
 class DroidEpisodes : public FolderEpisodes {
  public:
   DroidEpisodes(const fs::path& root, std::shared_ptr<const DroidReader> reader)
-      : FolderEpisodes(root, "droid", processed_episodes(root), [reader](const fs::path& folder) { return reader->read(folder); },
-                       reader->shared_files()),
+      : FolderEpisodes(
+            root, "droid", processed_episodes(root), [reader](const fs::path& folder) { return reader->read(folder); },
+            reader->shared_files()),
         reader_(reader) {}
 
   std::vector<std::string> notices() const override { return reader_->notices(); }

@@ -57,9 +57,9 @@ std::shared_ptr<const EpisodeSource> open_recognised(const std::string& path) {
   for (const Layout& layout : layouts()) {
     if (layout.recognises(folder)) return layout.open(path);
   }
-  throw FormatError(expected_text(where, folder.string(), text_of("a data set of a kind that is recognised (", known_kinds(),
-                                                                  "; or \"kind:path\")"),
-                                  "another folder"));
+  throw FormatError(expected_text(
+      where, folder.string(),
+      text_of("a data set of a kind that is recognised (", known_kinds(), "; or \"kind:path\")"), "another folder"));
 }
 
 }  // namespace
@@ -75,7 +75,8 @@ std::shared_ptr<const EpisodeSource> open_episodes(const std::string& spec) {
 
 void add_episode_kind(const std::string& kind, EpisodeOpener open) {
   const auto built_in = layouts();
-  const bool taken = std::any_of(built_in.begin(), built_in.end(), [&](const Layout& layout) { return layout.kind == kind; });
+  const bool taken =
+      std::any_of(built_in.begin(), built_in.end(), [&](const Layout& layout) { return layout.kind == kind; });
   check(is_kind(kind) && !taken, "data::add_episode_kind", "kind", "a new name of a-z, 0-9 and _", printable(kind));
   AddedKinds& added = AddedKinds::all();
   const std::scoped_lock lock(added.mutex);

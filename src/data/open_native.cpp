@@ -59,8 +59,12 @@ Episode read_episode(const fs::path& folder) {
   const auto document = detail::read_json(file, where);
   const JsonField root{document, file.string() + ": ", where};
   check_format(root, native::episode_format);
-  Episode episode{.name = folder.string(), .texts = texts_in(root["texts"]),
-                  .frames = count_in(root["frames"], 1, max_episode_frames), .frame_rate = 0.0, .views = {}, .actions = {}};
+  Episode episode{.name = folder.string(),
+                  .texts = texts_in(root["texts"]),
+                  .frames = count_in(root["frames"], 1, max_episode_frames),
+                  .frame_rate = 0.0,
+                  .views = {},
+                  .actions = {}};
   if (root.has("interval")) episode.interval = static_cast<int>(count_in(root["interval"], 1, max_episode_frames));
   root["frame_rate"].check_that(document["frame_rate"].is_number(), "a number");
   episode.frame_rate = document["frame_rate"].get<double>();
@@ -87,14 +91,17 @@ class NativeEpisodes : public EpisodeSource {
     const JsonField root{document, file.string() + ": ", where};
     check_format(root, native::dataset_format);
     size_ = count_in(root["episodes"], 0, native::max_episodes);
-    if (root.has("source") && root["source"].has("layout")) layout_ = detail::string_from_json(root["source"]["layout"]);
+    if (root.has("source") && root["source"].has("layout"))
+      layout_ = detail::string_from_json(root["source"]["layout"]);
     if (layout_.empty()) layout_ = "native";
   }
 
   std::string name() const override { return folder_.string(); }
   std::int64_t size() const override { return size_; }
   std::string layout() const override { return layout_; }
-  std::string episode_name(std::int64_t index) const override { return native::episode_folder(folder_, index).string(); }
+  std::string episode_name(std::int64_t index) const override {
+    return native::episode_folder(folder_, index).string();
+  }
 
   Episode episode(std::int64_t index) const override {
     check_episode_index(*this, index, where);

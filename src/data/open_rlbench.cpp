@@ -58,7 +58,8 @@ Trajectory actions_of(const fs::path& file, std::int64_t frames) {
 }
 
 Episode read_episode(const fs::path& folder) {
-  Episode episode{.name = folder.string(), .texts = {}, .frames = 0, .frame_rate = 0.0, .views = {}, .actions = {}, .interval = 1};
+  Episode episode{
+      .name = folder.string(), .texts = {}, .frames = 0, .frame_rate = 0.0, .views = {}, .actions = {}, .interval = 1};
   episode.texts = texts_of(folder.parent_path().parent_path() / "variation_descriptions.pkl");
   for (const fs::path& view : folders_in(folder, "view")) {
     const fs::path video = view / "rgb" / "video.mp4", cameras = view / "camera_params.json";

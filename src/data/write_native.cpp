@@ -26,16 +26,18 @@ constexpr std::string_view where = "data::write_native";
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr double unknown_rate = 30.0;      // of a video whose episode has none [1/s]
+constexpr double unknown_rate = 30.0;        // of a video whose episode has none [1/s]
 constexpr std::int64_t frames_at_once = 32;  // read before they are written
 
 // What one call writes; two calls with the same one continue each other.
 Json description_of(const EpisodeSource& source, const WriteNativeOptions& options) {
-  return {{"format", native::dataset_format},
-          {"version", native::version},
-          {"episodes", source.size()},
-          {"video", {{"crf", options.crf}, {"lossless", options.lossless}, {"height", options.height}, {"width", options.width}}},
-          {"source", {{"name", source.name()}, {"layout", source.layout()}, {"fingerprint", source.fingerprint()}}}};
+  return {
+      {"format", native::dataset_format},
+      {"version", native::version},
+      {"episodes", source.size()},
+      {"video",
+       {{"crf", options.crf}, {"lossless", options.lossless}, {"height", options.height}, {"width", options.width}}},
+      {"source", {{"name", source.name()}, {"layout", source.layout()}, {"fingerprint", source.fingerprint()}}}};
 }
 
 std::string text_of_json(const Json& json) {
@@ -70,8 +72,12 @@ class EpisodeWriter {
       views.push_back({{"name", view_name(view)}, {"video", files_[view] + ".mp4"}, {"rig", rig_file(view)}});
     }
     write_rigs();
-    Json document{{"format", native::episode_format}, {"version", native::version}, {"name", episode_.name},
-                  {"texts", episode_.texts},          {"frames", episode_.frames},  {"frame_rate", episode_.frame_rate},
+    Json document{{"format", native::episode_format},
+                  {"version", native::version},
+                  {"name", episode_.name},
+                  {"texts", episode_.texts},
+                  {"frames", episode_.frames},
+                  {"frame_rate", episode_.frame_rate},
                   {"interval", episode_.interval},
                   {"views", views}};
     if (episode_.actions) {
@@ -98,7 +104,8 @@ class EpisodeWriter {
   // Rigs find their views by name, which therefore have to differ.
   std::string view_name(std::size_t view) const {
     const auto& views = episode_.views;
-    const auto equal = std::count_if(views.begin(), views.end(), [&](const auto& other) { return other.name == views[view].name; });
+    const auto equal =
+        std::count_if(views.begin(), views.end(), [&](const auto& other) { return other.name == views[view].name; });
     return equal == 1 && !views[view].name.empty() ? views[view].name : files_[view];
   }
 
@@ -167,7 +174,8 @@ void make_folder(const fs::path& folder) {
 }
 
 // Under another name first, so that a folder with an episode's name holds a complete one.
-void write_episode(const EpisodeSource& source, std::int64_t index, const fs::path& dataset, const WriteNativeOptions& options) {
+void write_episode(const EpisodeSource& source, std::int64_t index, const fs::path& dataset,
+                   const WriteNativeOptions& options) {
   const fs::path folder = native::episode_folder(dataset, index);
   if (fs::exists(folder)) return;
   const Episode episode = source.episode(index);
@@ -193,7 +201,8 @@ bool is_same(const fs::path& file, const Json& description, const fs::path& fold
 void check_options(const WriteNativeOptions& options) {
   check(options.crf >= 0.0 && options.crf <= 51.0, where, "crf", "0..51", options.crf);
   const bool both = (options.height == 0) == (options.width == 0);
-  const bool in_range = std::min(options.height, options.width) >= 0 && std::max(options.height, options.width) <= max_picture_side;
+  const bool in_range =
+      std::min(options.height, options.width) >= 0 && std::max(options.height, options.width) <= max_picture_side;
   check(both && in_range, where, "height, width", "1..16384, or both 0", text_of(options.height, ", ", options.width));
   check(options.threads >= 0 && options.threads <= 1024, where, "threads", "0..1024", options.threads);
 }
@@ -206,18 +215,21 @@ void write_native(const EpisodeSource& source, const fs::path& folder, const Wri
   if (is_same(folder / native::dataset_file, description, folder)) return;
   if (!is_same(folder / native::unfinished_file, description, folder)) {
     const bool occupied = fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder));
-    check(!occupied, where, folder.string(), "an empty folder, or an unfinished data set of write_native", "other files");
+    check(!occupied, where, folder.string(), "an empty folder, or an unfinished data set of write_native",
+          "other files");
     make_folder(folder / "episodes");
     write_file(folder / native::unfinished_file, text_of_json(description), where);
   }
   const auto total = static_cast<std::size_t>(source.size());
   std::atomic<std::int64_t> done{0};
   std::mutex progress_mutex;
-  parallel_for(total, threads_for(total, static_cast<std::size_t>(options.threads)), [&](std::size_t index, std::size_t) {
-    write_episode(source, static_cast<std::int64_t>(index), folder, options);
-    const std::scoped_lock lock(progress_mutex);
-    if (options.progress && !options.progress(++done, source.size())) throw Interrupted("[data::write_native] stopped");
-  });
+  parallel_for(total, threads_for(total, static_cast<std::size_t>(options.threads)),
+               [&](std::size_t index, std::size_t) {
+                 write_episode(source, static_cast<std::int64_t>(index), folder, options);
+                 const std::scoped_lock lock(progress_mutex);
+                 if (options.progress && !options.progress(++done, source.size()))
+                   throw Interrupted("[data::write_native] stopped");
+               });
   write_file(folder / native::dataset_file, text_of_json(description), where);
   fs::remove(folder / native::unfinished_file);
 }

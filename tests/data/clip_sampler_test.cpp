@@ -15,16 +15,21 @@ using namespace action_images;
 
 namespace {
 
-std::shared_ptr<const EpisodeSource> source(const std::string& name, std::int64_t size, std::vector<std::int64_t> bad = {}) {
+std::shared_ptr<const EpisodeSource> source(const std::string& name, std::int64_t size,
+                                            std::vector<std::int64_t> bad = {}) {
   return std::make_shared<made::Episodes>(name, size, made::Kind{.frames = 8}, std::move(bad));
 }
 
 ClipSamplerOptions options(std::uint64_t seed = 1) {
-  return {.window = {.frames = 5, .height = 12, .width = 16, .views = 2}, .seed = seed, .max_bad_share = 0.05, .on_bad = {}};
+  return {.window = {.frames = 5, .height = 12, .width = 16, .views = 2},
+          .seed = seed,
+          .max_bad_share = 0.05,
+          .on_bad = {}};
 }
 
 bool same(const Clip& a, const Clip& b) {
-  return a.episode == b.episode && a.start == b.start && a.views == b.views && a.text == b.text && a.video.equal(b.video);
+  return a.episode == b.episode && a.start == b.start && a.views == b.views && a.text == b.text &&
+         a.video.equal(b.video);
 }
 
 }  // namespace
@@ -103,7 +108,8 @@ TEST_CASE("mixtures are written as names and ratios") {
 }
 
 TEST_CASE("a loader gives the sampler's clips in order, for any number of threads and any bounds") {
-  const auto sampler = std::make_shared<const ClipSampler>(std::vector<MixtureSource>{{source("a", 20), 1.0}}, options());
+  const auto sampler =
+      std::make_shared<const ClipSampler>(std::vector<MixtureSource>{{source("a", 20), 1.0}}, options());
   for (const int threads : {1, 3, 8}) {
     for (const std::int64_t max_bytes : {std::int64_t{1}, std::int64_t{1} << 30}) {
       ClipLoader loader(sampler, [](std::int64_t position) { return 3 * position + 1; },
@@ -122,7 +128,8 @@ TEST_CASE("a loader gives the sampler's clips in order, for any number of thread
 TEST_CASE("an error comes when it is its clip's turn, and again") {
   ClipSamplerOptions strict = options();
   strict.max_bad_share = 0.0;
-  const auto sampler = std::make_shared<const ClipSampler>(std::vector<MixtureSource>{{source("a", 2, {1}), 1.0}}, strict);
+  const auto sampler =
+      std::make_shared<const ClipSampler>(std::vector<MixtureSource>{{source("a", 2, {1}), 1.0}}, strict);
   ClipLoader loader(sampler, [](std::int64_t position) { return position; }, {.threads = 2});
   const auto take_many = [&] {
     for (int i = 0; i < 100; ++i) loader.next();
@@ -132,11 +139,14 @@ TEST_CASE("an error comes when it is its clip's turn, and again") {
 }
 
 TEST_CASE("a loader that is let go stops, whether its clips were taken or not") {
-  const auto sampler = std::make_shared<const ClipSampler>(std::vector<MixtureSource>{{source("a", 5), 1.0}}, options());
+  const auto sampler =
+      std::make_shared<const ClipSampler>(std::vector<MixtureSource>{{source("a", 5), 1.0}}, options());
   for (int taken : {0, 1, 5}) {
     ClipLoader loader(sampler, [](std::int64_t position) { return position; }, {.threads = 4, .max_clips = 3});
     for (int i = 0; i < taken; ++i) loader.next();
   }
   const LoaderOptions none{.threads = 0};
-  CHECK_THROWS_AS(ClipLoader(sampler, [](std::int64_t position) { return position; }, none), ValueError);
+  CHECK_THROWS_AS(ClipLoader(
+                      sampler, [](std::int64_t position) { return position; }, none),
+                  ValueError);
 }

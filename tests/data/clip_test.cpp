@@ -38,7 +38,8 @@ TEST_CASE("a clip has the same frames of all views, their actions, and the camer
       CHECK(clip.rig.camera(static_cast<std::size_t>(view), static_cast<std::size_t>(t)).center() ==
             episode.views[number].cameras[static_cast<std::size_t>(frame)].center());
     }
-    CHECK((*clip.actions)[static_cast<std::size_t>(t)].position == (*episode.actions)[static_cast<std::size_t>(frame)].position);
+    CHECK((*clip.actions)[static_cast<std::size_t>(t)].position ==
+          (*episode.actions)[static_cast<std::size_t>(frame)].position);
   }
 }
 
@@ -79,7 +80,8 @@ TEST_CASE("windows begin everywhere, and views come in every order") {
   CHECK(texts.size() == 2);
 }
 
-TEST_CASE("views are distinct, again from the first when there are too few, and all in their order when none are asked for") {
+TEST_CASE(
+    "views are distinct, again from the first when there are too few, and all in their order when none are asked for") {
   CHECK(cut_clip(made::episode({.views = 1}), window(3), 5).views == std::vector<int>{0, 0});
   CHECK(cut_clip(made::episode({.views = 3}), window(3, 0), 5).views == std::vector<int>{0, 1, 2});
   const auto three = cut_clip(made::episode({.views = 2}), window(3, 3), 5).views;
@@ -105,12 +107,18 @@ TEST_CASE("pictures and cameras are cropped and resized together") {
     for (int x = 0; x < 100; ++x) {
       const double distance = (Eigen::Vector2d(x + 0.5, y + 0.5) - pixel).squaredNorm();
       for (std::size_t c = 0; c < 3; ++c) {
-        spot.rgb[3 * static_cast<std::size_t>(100 * y + x) + c] = static_cast<std::uint8_t>(250 * std::exp(-distance / 18));
+        spot.rgb[3 * static_cast<std::size_t>(100 * y + x) + c] =
+            static_cast<std::uint8_t>(250 * std::exp(-distance / 18));
       }
     }
   }
-  const Episode episode{.name = "spot", .texts = {}, .frames = 1, .frame_rate = 0.0,
-                        .views = {{"cam", {camera}, frames_in_memory(spot)}}, .actions = {}, .interval = 1};
+  const Episode episode{.name = "spot",
+                        .texts = {},
+                        .frames = 1,
+                        .frame_rate = 0.0,
+                        .views = {{"cam", {camera}, frames_in_memory(spot)}},
+                        .actions = {},
+                        .interval = 1};
   const auto check_size = [&](WindowOptions options) {
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
       const Clip clip = cut_clip(episode, options, seed);
@@ -151,9 +159,8 @@ TEST_CASE("faulty options and episodes are refused by name") {
   CHECK_THROWS_AS(cut_clip(episode, {.frames = -1}, 0), ValueError);
   CHECK_THROWS_AS(cut_clip(episode, {.frames = 5, .height = 0, .width = 32}, 0), ValueError);
   CHECK_THROWS_AS(cut_clip(episode, {.frames = 1 << 20, .height = 16384, .width = 16384}, 0), ValueError);
-  CHECK_THROWS_WITH_AS(
-      cut_clip(episode, {.frames = 5, .height = 8, .width = 8, .augmentation = {.crop = 0.9}}, 0),
-      "[data::cut_clip] augmentation.crop: expected 0..0.75, got 0.9", ValueError);
+  CHECK_THROWS_WITH_AS(cut_clip(episode, {.frames = 5, .height = 8, .width = 8, .augmentation = {.crop = 0.9}}, 0),
+                       "[data::cut_clip] augmentation.crop: expected 0..0.75, got 0.9", ValueError);
   Episode faulty = made::episode();
   faulty.actions->pop_back();
   CHECK_THROWS_WITH_AS(cut_clip(faulty, window(5), 0),

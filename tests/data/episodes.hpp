@@ -73,11 +73,17 @@ struct Kind {
 };
 
 inline Episode episode(const Kind& kind = {}, std::string name = "made up") {
-  Episode episode{.name = std::move(name), .texts = {"reach the red block", "go to the red block"}, .frames = kind.frames,
-                  .frame_rate = 15.0, .views = {}, .actions = actions(kind.frames), .interval = 1};
+  Episode episode{.name = std::move(name),
+                  .texts = {"reach the red block", "go to the red block"},
+                  .frames = kind.frames,
+                  .frame_rate = 15.0,
+                  .views = {},
+                  .actions = actions(kind.frames),
+                  .interval = 1};
   for (int view = 0; view < kind.views; ++view) {
     std::vector<Camera> cameras;
-    for (int t = 0; t < (kind.moving ? kind.frames : 1); ++t) cameras.push_back(camera(kind.height, kind.width, view, t));
+    for (int t = 0; t < (kind.moving ? kind.frames : 1); ++t)
+      cameras.push_back(camera(kind.height, kind.width, view, t));
     episode.views.push_back({"cam" + std::to_string(view), cameras,
                              frames_in_memory(pictures(kind.frames, kind.height, kind.width, view))});
   }
@@ -97,7 +103,8 @@ class Episodes : public EpisodeSource {
   Episode episode(std::int64_t index) const override {
     check_episode_index(*this, index, "made::Episodes");
     for (const std::int64_t bad : bad_) {
-      if (bad == index) throw FormatError("[made::Episodes] " + episode_name(index) + ": expected a good one, got a bad one");
+      if (bad == index)
+        throw FormatError("[made::Episodes] " + episode_name(index) + ": expected a good one, got a bad one");
     }
     return made::episode(kind_, episode_name(index));
   }

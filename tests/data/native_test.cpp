@@ -51,7 +51,8 @@ void check_equal(const Episode& one, const Episode& other) {
 
 TEST_CASE("episodes written without loss come back as they were, whatever their views are") {
   const made::Folder folder;
-  for (const made::Kind& kind : {made::Kind{}, made::Kind{.frames = 1, .views = 1}, made::Kind{.frames = 40, .views = 3, .moving = true}}) {
+  for (const made::Kind& kind :
+       {made::Kind{}, made::Kind{.frames = 1, .views = 1}, made::Kind{.frames = 40, .views = 3, .moving = true}}) {
     const made::Episodes source("made", 2, kind);
     const fs::path set = folder / std::to_string(kind.frames);
     write_native(source, set, {.lossless = true, .threads = 2});

@@ -41,7 +41,8 @@ TEST_CASE("arrays of all kinds of numbers are read in the order of their rows") 
   const std::vector<double> expected{1, 2, 3, 4, 5, 6};
   CHECK(read(folder, npy_of<double>("<f8", "2, 3", {1, 2, 3, 4, 5, 6})).values == expected);
   CHECK(read(folder, npy_of<float>("<f4", "6,", {1, 2, 3, 4, 5, 6})).values == expected);
-  CHECK(read(folder, npy_of<std::int64_t>("<i8", "3, 2, 1", {1, 2, 3, 4, 5, 6})).shape == std::vector<std::int64_t>{3, 2, 1});
+  CHECK(read(folder, npy_of<std::int64_t>("<i8", "3, 2, 1", {1, 2, 3, 4, 5, 6})).shape ==
+        std::vector<std::int64_t>{3, 2, 1});
   CHECK(read(folder, npy_of<std::int32_t>("<i4", "2, 3", {1, 2, 3, 4, 5, 6})).values == expected);
   CHECK(read(folder, npy_of<std::uint8_t>("|u1", "2, 3", {1, 2, 3, 4, 5, 6})).values == expected);
   CHECK(read(folder, npy_of<double>("<f8", "2, 3", {1, 4, 2, 5, 3, 6}, "True")).values == expected);
@@ -52,11 +53,12 @@ TEST_CASE("what is no array of numbers, or claims more than there is, is refused
   const made::Folder folder;
   const std::vector<double> values(6);
   const std::string good = npy_of<double>("<f8", "2, 3", values);
-  for (const std::string& bad : {std::string(), std::string("\x93NUMPY"), good.substr(0, 20), good.substr(0, good.size() - 1),
-                                 npy_of<double>("|O", "6,", values), npy_of<double>(">f8", "6,", values),
-                                 npy_of<double>("<f8", "999999999, 999999999, 999999999", values),
-                                 npy_of<double>("<f8", "99999999999999999999", values), npy_of<double>("<f8", "-6", values),
-                                 npy_of<double>("<f8", "7,", values), npy_of<double>("<f8", "6,), 'more': (", values)}) {
+  for (const std::string& bad :
+       {std::string(), std::string("\x93NUMPY"), good.substr(0, 20), good.substr(0, good.size() - 1),
+        npy_of<double>("|O", "6,", values), npy_of<double>(">f8", "6,", values),
+        npy_of<double>("<f8", "999999999, 999999999, 999999999", values),
+        npy_of<double>("<f8", "99999999999999999999", values), npy_of<double>("<f8", "-6", values),
+        npy_of<double>("<f8", "7,", values), npy_of<double>("<f8", "6,), 'more': (", values)}) {
     CHECK_THROWS_AS(read(folder, bad), FormatError);
   }
   CHECK_THROWS_AS(read_npz(folder / "array.npy", "test"), FormatError);

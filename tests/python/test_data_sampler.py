@@ -71,6 +71,48 @@ def test_pictures_may_come_from_an_object_of_ones_own():
         data.Episode([view])
 
 
+def resampling_weights(source, begin, extent, target):
+    """(target, source): a triangle around each target pixel's centre, wider than a pixel when the picture shrinks."""
+    scale = extent / target
+    centres = begin + (np.arange(target)[:, None] + 0.5) * scale
+    weights = np.clip(1 - np.abs(np.arange(source) + 0.5 - centres) / max(scale, 1), 0, None)
+    return weights / weights.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize(("size", "crop"), [((16, 16), (24, 24)), ((48, 96), (16, 32)), ((7, 5), (24, 17)), ((24, 32), (24, 32))])
+def test_pictures_are_resized_as_a_triangle_filter_says(size, crop):
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
+    got = data.EpisodeView(made.camera(24, 32), pictures).pictures.read([1, 0, 0], *size)
+    rows = resampling_weights(24, (24 - crop[0]) / 2, crop[0], size[0])
+    columns = resampling_weights(32, (32 - crop[1]) / 2, crop[1], size[1])
+    expected = np.einsum("iy,jx,tyxc->tijc", rows, columns, pictures[[1, 0, 0]].astype(float))
+    assert np.abs(got - expected).max() <= 0.501
+
+
+def test_shards_of_clips_are_episodes(tmp_path):
+    import torch
+    from action_images.model import save_tensors
+
+    count, frames = 3, 5
+    video = np.stack([[made.pictures(frames, 16, 16, view) for view in range(2)]] * count)
+    cameras = [made.camera(16, 16, view) for view in range(2)]
+    tensors = {
+        "video": video,
+        "actions": np.stack([made.actions(frames)] * count).astype(np.float32),
+        "intrinsics": np.stack([[camera.intrinsics for camera in cameras]] * count).astype(np.float32),
+        "world_from_camera": np.stack([[camera.world_from_camera for camera in cameras]] * count).astype(np.float32),
+    }
+    for shard in range(2):
+        path = tmp_path / f"shard-0000{shard}.safetensors"
+        texts = f'["a{shard}", "b{shard}", "c{shard}"]'
+        save_tensors(path, {name: torch.from_numpy(array) for name, array in tensors.items()}, {"texts": texts})
+    opened = data.open(tmp_path)
+    assert len(opened) == 6 and opened.episodes.layout == "clips"
+    assert [sample.text for sample in opened] == ["a0", "b0", "c0", "a1", "b1", "c1"]
+    np.testing.assert_array_equal(opened[4].video, video[1])
+    np.testing.assert_allclose(opened[4].actions, made.actions(frames), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [

@@ -15,15 +15,15 @@ namespace action_images {
 /// Numbers of a data set.
 struct SourceReport {
   std::int64_t episodes = 0;
-  std::vector<BadEpisode> bad{};        ///< in the order of the episodes, rejected ones too
-  std::int64_t frames = 0;              ///< of all good episodes
-  double seconds = 0.0;                 ///< of those that know their frame rate
-  std::int64_t shortest = 0, longest = 0;      ///< frames of an episode
+  std::vector<BadEpisode> bad{};           ///< in the order of the episodes, rejected ones too
+  std::int64_t frames = 0;                 ///< of all good episodes
+  double seconds = 0.0;                    ///< of those that know their frame rate
+  std::int64_t shortest = 0, longest = 0;  ///< frames of an episode
   std::int64_t with_actions = 0, with_texts = 0, moving_cameras = 0;  ///< episodes
-  std::map<std::string, std::int64_t> view_sizes{};  ///< views by "name height x width"
-  std::map<std::int64_t, std::int64_t> view_counts{};  ///< episodes by number of views
-  std::array<std::int64_t, 10> openness{};           ///< frames by tenths of openness, 0 to 1
-  std::int64_t seen = 0, unseen = 0;                 ///< frames with actions whose gripper is in a picture, or in none
+  std::map<std::string, std::int64_t> view_sizes{};                   ///< views by "name height x width"
+  std::map<std::int64_t, std::int64_t> view_counts{};                 ///< episodes by number of views
+  std::array<std::int64_t, 10> openness{};                            ///< frames by tenths of openness, 0 to 1
+  std::int64_t seen = 0, unseen = 0;  ///< frames with actions whose gripper is in a picture, or in none
 };
 
 struct CheckOptions {

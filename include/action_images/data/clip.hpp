@@ -20,7 +20,7 @@ struct Augmentation {
   double brightness = 0.0;  ///< values are multiplied by 1 - b .. 1 + b
   double contrast = 0.0;    ///< distance from the mean grey, by 1 - c .. 1 + c
   double saturation = 0.0;  ///< distance from each pixel's grey, by 1 - s .. 1 + s
-  double crop = 0.0;        ///< a random part of the picture, of 1 - crop .. 1 of its sides, fills it; the camera follows
+  double crop = 0.0;  ///< a random part of the picture, of 1 - crop .. 1 of its sides, fills it; the camera follows
 
   bool any() const { return brightness > 0.0 || contrast > 0.0 || saturation > 0.0 || crop > 0.0; }
 };
@@ -52,8 +52,8 @@ struct Clip {
 };
 
 /// Cuts a clip, as the released implementation does: an episode with at most T frames is taken from its first on, frame
-/// by frame, and its last one repeated; of a longer one, the first frame is drawn in 0 .. max(0, frames - T * interval),
-/// and frames past the end are the last one. Text and views are drawn too.
+/// by frame, and its last one repeated; of a longer one, the first frame is drawn in 0 .. max(0, frames - T *
+/// interval), and frames past the end are the last one. Text and views are drawn too.
 /// @param seed  the draws follow from it alone.
 /// @throws ValueError for a faulty episode, and as its pictures do.
 Clip cut_clip(const Episode& episode, const WindowOptions& options, std::uint64_t seed);

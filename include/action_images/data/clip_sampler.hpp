@@ -15,8 +15,8 @@ namespace action_images {
 
 /// An episode that could not be used.
 struct BadEpisode {
-  std::string name;    ///< of the episode: its path
-  std::string reason;  ///< the error's text
+  std::string name;       ///< of the episode: its path
+  std::string reason;     ///< the error's text
   bool rejected = false;  ///< by a filter that the user asked for, which is no fault
 };
 
@@ -29,15 +29,16 @@ struct ClipSamplerOptions {
 
 /// What a sampler has met so far.
 struct ClipSamplerReport {
-  std::int64_t draws = 0;     ///< of episodes
-  std::int64_t bad = 0;       ///< of these, those that could not be read
-  std::int64_t rejected = 0;  ///< of these, those that a filter refused
+  std::int64_t draws = 0;                         ///< of episodes
+  std::int64_t bad = 0;                           ///< of these, those that could not be read
+  std::int64_t rejected = 0;                      ///< of these, those that a filter refused
   std::map<std::string, std::int64_t> reasons{};  ///< of both, without paths and values
 };
 
-/// Clips of a mixture of data sets, without end. Clip `index` follows from the seed and the index alone, whichever thread
-/// asks for it and in whatever order: source, episode, window, views, text and augmentation are drawn from a hash of them.
-/// An episode that cannot be read is reported and counted, and the index draws again. Safe to use from several threads.
+/// Clips of a mixture of data sets, without end. Clip `index` follows from the seed and the index alone, whichever
+/// thread asks for it and in whatever order: source, episode, window, views, text and augmentation are drawn from a
+/// hash of them. An episode that cannot be read is reported and counted, and the index draws again. Safe to use from
+/// several threads.
 class ClipSampler {
  public:
   /// @throws ValueError if there is no source, a source is empty, or an option is out of range.

@@ -32,7 +32,8 @@ class FrameSource {
 /// What one camera saw of an episode.
 struct EpisodeView {
   std::string name;
-  std::vector<Camera> cameras;  ///< one, or one of every frame (the last serves from its end on); of the pictures' own size
+  std::vector<Camera>
+      cameras;  ///< one, or one of every frame (the last serves from its end on); of the pictures' own size
   std::shared_ptr<const FrameSource> pictures;
 };
 

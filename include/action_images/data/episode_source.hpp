@@ -26,8 +26,8 @@ class EpisodeSource {
   virtual std::string name() const = 0;  ///< for messages and logs: the path or spec
   virtual std::int64_t size() const = 0;
 
-  /// Where the data is from, for mixtures of tasks that depend on it: "rlbench", "droid", ..., empty for a custom source. The
-  /// native layout says what it was written from.
+  /// Where the data is from, for mixtures of tasks that depend on it: "rlbench", "droid", ..., empty for a custom
+  /// source. The native layout says what it was written from.
   virtual std::string layout() const { return {}; }
 
   /// @throws ValueError for an index that there is not; FormatError naming the file that is missing or damaged.

@@ -20,7 +20,8 @@ struct VideoInfo {
 /// @throws FormatError naming a file that is no video.
 VideoInfo video_info(const std::filesystem::path& path);
 
-/// Frames of a video file, from `first` on: an episode may be a part of a file. The file is opened when frames are read.
+/// Frames of a video file, from `first` on: an episode may be a part of a file. The file is opened when frames are
+/// read.
 std::shared_ptr<const FrameSource> video_file_frames(const std::filesystem::path& path, std::int64_t first = 0);
 
 /// Frames that are in memory.

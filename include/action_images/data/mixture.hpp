@@ -15,8 +15,8 @@ struct MixtureEntry {
   double share = 1;  ///< of the clips; all shares sum to 1
 };
 
-/// Takes "spec@ratio,spec@ratio" apart; a ratio may be left out, which is 1, and parts with ratio 0 are left out. With a root
-/// folder, each spec without a colon is a folder below it, and of the kind of that name if there is one: so
+/// Takes "spec@ratio,spec@ratio" apart; a ratio may be left out, which is 1, and parts with ratio 0 are left out. With
+/// a root folder, each spec without a colon is a folder below it, and of the kind of that name if there is one: so
 /// ("rlbench@0.7,droid@0.3", "data") is "rlbench:data/rlbench" and "droid:data/droid".
 /// @throws ValueError for a ratio that is no number >= 0, or if nothing is left.
 std::vector<MixtureEntry> mixture_from_text(const std::string& text, const std::string& root = "");

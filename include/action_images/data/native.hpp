@@ -8,8 +8,8 @@
 
 #include <action_images/data/episode_source.hpp>
 
-/// The library's own layout of data sets, docs/datasets.md: dataset.json beside episodes/000000/{episode.json, rig.json,
-/// actions.csv, <view>.mp4}.
+/// The library's own layout of data sets, docs/datasets.md: dataset.json beside episodes/000000/{episode.json,
+/// rig.json, actions.csv, <view>.mp4}.
 
 namespace action_images {
 
@@ -21,15 +21,17 @@ struct WriteNativeOptions {
   bool lossless = false;  ///< pixels are kept exactly, in files that few players show (RGB in H.264)
   int height = 0;         ///< of the pictures written [px]; 0: as each view has them
   int width = 0;
-  int threads = 1;        ///< episodes written at a time; 0: one for every core
+  int threads = 1;  ///< episodes written at a time; 0: one for every core
   /// Called between episodes with those done; returning false stops with Interrupted. Writing goes on there later.
   std::function<bool(std::int64_t done, std::int64_t total)> progress{};
 };
 
-/// Writes all episodes of a source. Episodes that are there already, from a call with the same source and options that was
-/// stopped, are kept; dataset.json appears last.
-/// @throws ValueError if the folder holds another data set, or options are out of range; FormatError if an episode cannot
+/// Writes all episodes of a source. Episodes that are there already, from a call with the same source and options that
+/// was stopped, are kept; dataset.json appears last.
+/// @throws ValueError if the folder holds another data set, or options are out of range; FormatError if an episode
+/// cannot
 ///         be read or written; Interrupted when the progress callback says so.
-void write_native(const EpisodeSource& source, const std::filesystem::path& folder, const WriteNativeOptions& options = {});
+void write_native(const EpisodeSource& source, const std::filesystem::path& folder,
+                  const WriteNativeOptions& options = {});
 
 }  // namespace action_images
