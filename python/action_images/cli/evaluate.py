@@ -88,10 +88,11 @@ class Policy:
 
     def label(self, video, instruction, intrinsics, world_from_camera, seed) -> np.ndarray:
         views = [np.ascontiguousarray(frames) for frames in video]
-        return self._generate(views, instruction, intrinsics, world_from_camera, seed, task="v2a").actions
+        given = {"videos": views, "task": "v2a"}
+        return self._generate(None, instruction, intrinsics, world_from_camera, seed, **given).actions
 
     def _generate(self, images, instruction, intrinsics, world_from_camera, seed, **options):
-        height, width, _ = images[0].shape[-3:]
+        height, width, _ = (options.get("videos") or images)[0].shape[-3:]
         rig = Rig(
             [
                 Camera(intrinsics=matrix, world_from_camera=pose, width=width, height=height)
