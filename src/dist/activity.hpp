@@ -20,12 +20,18 @@ class Activity {
     double waiting_seconds = 0.0;
   };
 
-  /// Notes a collective. @param finished  asked from any thread.
-  void begin(std::string name, std::function<bool()> finished) {
+  /// Notes a collective. @param key  names it for end().  @param finished  asked from any thread.
+  void begin(std::string name, const void* key, std::function<bool()> finished) {
     const std::scoped_lock lock(mutex_);
     drop_finished();
     ++issued_;
-    pending_.push_back({std::move(name), std::chrono::steady_clock::now(), std::move(finished)});
+    pending_.push_back({std::move(name), key, std::chrono::steady_clock::now(), std::move(finished)});
+  }
+
+  /// Notes that a collective is finished: not every kind of work says so itself after it was waited for.
+  void end(const void* key) {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(pending_, [key](const Pending& pending) { return pending.key == key; });
   }
 
   State state() {
@@ -44,6 +50,7 @@ class Activity {
  private:
   struct Pending {
     std::string name;
+    const void* key;
     std::chrono::steady_clock::time_point since;
     std::function<bool()> finished;
   };

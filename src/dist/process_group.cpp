@@ -46,7 +46,7 @@ void check_parts(const at::Tensor& whole, const at::Tensor& part, int size) {
 ProcessGroup::Impl::Work ProcessGroup::Impl::begin(const std::string& name, const std::function<Work()>& issue) {
   try {
     Work work = issue();
-    activity.begin(name, [work] { return work->isCompleted(); });
+    activity.begin(name, work.get(), [work] { return work->isCompleted(); });
     return work;
   } catch (const std::exception& error) {
     fail(name, error.what());
@@ -56,6 +56,8 @@ ProcessGroup::Impl::Work ProcessGroup::Impl::begin(const std::string& name, cons
 void ProcessGroup::Impl::finish(const std::string& name, const Work& work) {
   try {
     work->wait();
+    // Where there is a GPU, waiting may only have ordered its streams.
+    if (!at::hasCUDA()) activity.end(work.get());
   } catch (const std::exception& error) {
     fail(name, error.what());
   }
