@@ -144,3 +144,25 @@ def test_another_batch_is_not_gone_on_with(tmp_path):
         command(tmp_path, max_steps=4, batch_size=2), env=ENVIRONMENT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 2 and "expected 8 samples in 2 steps" in done.stderr
+
+
+def test_one_clip_is_learnt_to_five_millimetres(tmp_path):
+    clip = "synthetic:?episodes=1&frames=9&height=64&width=64"
+    settings = {
+        "model.transformer.num_layers": 2,
+        "phases": '[{"steps": 250, "batch": 4}]',
+        "text_dropout": 0,
+        "first_action_known": 0,
+        "bfloat16": "false",
+        "ema": 0.9,
+        "validate_every_n_steps": 1000,
+    }
+    sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    run = [sys.executable, "-m", "action_images", "train", "--config", "embedded", "--quiet", "--out", str(tmp_path)]
+    done = subprocess.run(
+        [*run, "--data", clip, "--validation", clip, *sets], env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    plans = [event for event in events if event["event"] == "validation"]
+    assert plans[-1]["trajectory_error_mm"] < 5.0
