@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/train/schedule.hpp>
 
+#include <initializer_list>
+
 #include <doctest/doctest.h>
 
 using namespace action_images;
