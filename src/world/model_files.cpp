@@ -7,6 +7,7 @@
 #include <regex>
 
 #include <action_images/core/check.hpp>
+#include <action_images/world/model_folder.hpp>
 
 namespace action_images {
 namespace {
@@ -130,7 +131,10 @@ Paths folders_of(const ModelSource& source) {
 // A file of ours, which has its config and tokenizer beside it.
 std::optional<ModelFiles> packed_file(const fs::path& path) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  ModelFiles files{.config = folder / "config.json", .transformer = {path}, .tokenizer = folder / "tokenizer.model"};
+  ModelFiles files;
+  files.config = folder / "config.json";
+  files.transformer = {path};
+  files.tokenizer = folder / "tokenizer.model";
   const bool packed = path.extension() == ".safetensors" && fs::is_regular_file(files.config) &&
                       fs::is_regular_file(files.tokenizer);
   return packed ? std::optional(files) : std::nullopt;
@@ -141,7 +145,7 @@ std::optional<ModelFiles> packed_files(const fs::path& folder) {
   if (fs::is_regular_file(folder)) return packed_file(folder);
   ModelFiles files;
   files.config = folder / "config.json";
-  files.transformer = {folder / "model.safetensors"};
+  files.transformer = {model_weights(folder)};
   files.tokenizer = folder / "tokenizer.model";
   const bool config = fs::is_regular_file(files.config), tokenizer = fs::is_regular_file(files.tokenizer);
   if (!fs::is_regular_file(files.transformer[0]) && !(config && tokenizer)) return std::nullopt;

@@ -22,6 +22,11 @@ nlohmann::json read_config(const fs::path& folder) {
 
 }  // namespace
 
+fs::path model_weights(const fs::path& folder) {
+  const fs::path model = folder / "model.safetensors", trained = folder / "final_model.safetensors";
+  return !fs::is_regular_file(model) && fs::is_regular_file(trained) ? trained : model;
+}
+
 bool is_model_folder(const fs::path& folder) {
   return fs::is_regular_file(folder / "config.json") && fs::is_regular_file(folder / "tokenizer.model");
 }
@@ -30,10 +35,12 @@ ModelFolder load_model_folder(const fs::path& folder) {
   ModelFolder model;
   model.config = world_config_from_json(read_config(folder));
   model.tokenizer = folder / "tokenizer.model";
-  for (const char* name : {"model.safetensors", "tokenizer.model"}) {
-    check<FormatError>(fs::is_regular_file(folder / name), loading, "folder", text_of("a folder with ", name), folder.string());
+  const fs::path weights = model_weights(folder);
+  for (const fs::path& file : {weights, model.tokenizer}) {
+    check<FormatError>(fs::is_regular_file(file), loading, "folder", text_of("a folder with ", file.filename().string()),
+                       folder.string());
   }
-  model.tensors = load_safetensors(folder / "model.safetensors");
+  model.tensors = load_safetensors(weights);
   return model;
 }
 

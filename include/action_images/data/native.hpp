@@ -9,7 +9,7 @@
 #include <action_images/data/episode_source.hpp>
 
 /// The library's own layout of data sets, docs/datasets.md: dataset.json beside episodes/000000/{episode.json,
-/// rig.json, actions.csv, <view>.mp4}.
+/// rig.json, actions.csv, VIEW.mp4}.
 
 namespace action_images {
 

@@ -11,7 +11,7 @@
 
 namespace action_images {
 
-/// RLBench: <task>/variation*/episodes/episode*/{actions.npy, view*/rgb/video.mp4, view*/camera_params.json}, and
+/// RLBench: TASK/variation*/episodes/episode*/{actions.npy, view*/rgb/video.mp4, view*/camera_params.json}, and
 /// variation*/variation_descriptions.pkl, which is read as data and never executed. Row 4k of actions.npy (x y z,
 /// quaternion with the scalar last, openness) is of frame k; a view's last camera and the last action serve from their
 /// end on.
@@ -30,13 +30,13 @@ struct DroidOptions {
   bool keep_actions = false;
 };
 
-/// DROID: [processed/]<episode>/{video/*.mp4, camera.json, instruction.txt, action.npz}, and beside the episodes
+/// DROID: [processed/]EPISODE/{video/*.mp4, camera.json, instruction.txt, action.npz}, and beside the episodes
 /// cam2base_extrinsic_superset.json and camera_serials.json. Openness is 1 - clip(gripper, 0, 1) where action.npz has
 /// `gripper`, else 1, which a notice says. Clips take every fourth frame.
 /// @throws FormatError if there is no episode.
 std::shared_ptr<const EpisodeSource> open_droid(const std::filesystem::path& root, const DroidOptions& options = {});
 
-/// Bridge: [processed/]<episode>/{video/0.mp4 1.mp4 ..., vggt/0/extrinsic.npy, vggt/0/intrinsic.npy, instruction.txt};
+/// Bridge: [processed/]EPISODE/{video/0.mp4 1.mp4 ..., vggt/0/extrinsic.npy, vggt/0/intrinsic.npy, instruction.txt};
 /// no actions. The cameras, VGGT's, get negative focal lengths as those of RLBench have them (`Camera::mirrored`).
 /// @throws FormatError if there is no episode.
 std::shared_ptr<const EpisodeSource> open_bridge(const std::filesystem::path& root);

@@ -16,6 +16,9 @@ struct ModelFolder {
   std::filesystem::path tokenizer;
 };
 
+/// The file of weights in a folder of a model: model.safetensors, or final_model.safetensors of a training run.
+std::filesystem::path model_weights(const std::filesystem::path& folder);
+
 /// Whether a folder has a model's config.json and tokenizer.model.
 bool is_model_folder(const std::filesystem::path& folder);
 
