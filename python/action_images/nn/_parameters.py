@@ -13,9 +13,6 @@ Shapes = Sequence[tuple]
 class Layer(torch.nn.Module):
     """Holds parameters and layers; what computes with them is the network that it belongs to."""
 
-    def forward(self, *inputs):
-        raise NotImplementedError("a layer is computed by its network")
-
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={tuple(value.shape)}" for name, value in self._parameters.items())
 
