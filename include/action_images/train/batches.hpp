@@ -38,9 +38,9 @@ class BatchMaker {
   struct Sample {
     std::int64_t number;
     LatentClip clip;
-    std::string text;
-    TaskDraw task;
-    NoiseDraw noise;
+    std::string text{};
+    TaskDraw task{};
+    NoiseDraw noise{};
   };
 
   Sample sample(std::int64_t step, std::int64_t number) const;

@@ -14,13 +14,13 @@ namespace action_images {
 
 /// A clip as training sees it.
 struct LatentClip {
-  at::Tensor video;         ///< float32 [V, C, T_l, h, w]
-  at::Tensor action;        ///< float32, the same shape; undefined for clips without actions
-  at::Tensor camera;        ///< float32 [V, T_l or 1, 2C, h, w], as encode_cameras() gives them; undefined if not needed
-  at::Tensor first_frames;  ///< uint8 [V, H, W, 3]
-  std::string text;
-  std::string source;       ///< layout of its data set, such as "rlbench"
-  std::string episode;      ///< for messages
+  at::Tensor video{};         ///< float32 [V, C, T_l, h, w]
+  at::Tensor action{};        ///< float32, the same shape; undefined for clips without actions
+  at::Tensor camera{};        ///< float32 [V, T_l or 1, 2C, h, w], as encode_cameras() gives them; undefined if not needed
+  at::Tensor first_frames{};  ///< uint8 [V, H, W, 3]
+  std::string text{};
+  std::string source{};       ///< layout of its data set, such as "rlbench"
+  std::string episode{};      ///< for messages
 
   bool has_actions() const { return action.defined(); }
 };
