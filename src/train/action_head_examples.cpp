@@ -10,17 +10,12 @@
 #include <action_images/tensor/safetensors.hpp>
 #include <action_images/train/action_head_training.hpp>
 
+#include "digest.hpp"
+
 namespace action_images {
 namespace {
 
 constexpr const char* where = "train::action_head_examples";
-
-// FNV-1a, 64 bit: says whether a cache was made by these weights and options, not a defence against forgery.
-std::uint64_t digest(const void* data, std::size_t size, std::uint64_t hash) {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 1099511628211ULL;
-  return hash;
-}
 
 // Of some values of every parameter, spread evenly: another training changes them all.
 std::uint64_t digest(const Parameters& parameters, std::uint64_t hash) {
@@ -29,14 +24,15 @@ std::uint64_t digest(const Parameters& parameters, std::uint64_t hash) {
     const at::Tensor flat = tensor.detach().reshape({-1});
     const at::Tensor some = flat.slice(0, 0, std::nullopt, std::max<std::int64_t>(1, flat.numel() / most));
     const at::Tensor values = some.to(at::kCPU, at::kFloat).contiguous();
-    hash = digest(name.data(), name.size(), digest(values.const_data_ptr(), values.nbytes(), hash));
+    hash = action_images::digest(name.data(), name.size(),
+                                action_images::digest(values.const_data_ptr(), values.nbytes(), hash));
   }
   return hash;
 }
 
 std::uint64_t digest(const WorldModel& model, const ActionHeadTrainingOptions& options) {
   const std::string text = json_from(model.config()).dump() + text_of('/', options.seed, '/', options.latent_pool);
-  const std::uint64_t hash = digest(text.data(), text.size(), 14695981039346656037ULL);
+  const std::uint64_t hash = action_images::digest(text.data(), text.size(), 14695981039346656037ULL);
   return digest(model.vae().parameters(), digest(model.network().transformer().parameters(), hash));
 }
 

@@ -11,6 +11,8 @@
 #include <action_images/tensor/array.hpp>
 #include <action_images/tensor/safetensors.hpp>
 
+#include "digest.hpp"
+
 namespace action_images {
 namespace {
 
@@ -18,13 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* where = "train::LatentCache";
 constexpr std::int64_t shard_clips = 64;
-
-// FNV-1a, 64 bit: says whether a cache was made with these weights and options, not a defence against forgery.
-std::uint64_t digest(const void* data, std::size_t size, std::uint64_t hash) {
-  const auto* bytes = static_cast<const unsigned char*>(data);
-  for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 1099511628211ULL;
-  return hash;
-}
 
 std::string cache_key(const ClipList& clips, const WorldConfig& config, const VideoVae& vae) {
   const nlohmann::json json = json_from(config);

@@ -6,7 +6,6 @@
 #include <map>
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +13,7 @@
 #include <action_images/tensor/json_fields.hpp>
 #include <action_images/tensor/prefix.hpp>
 #include <action_images/tensor/safetensors.hpp>
+#include <action_images/train/tasks.hpp>
 #include <action_images/world/conditioning.hpp>
 
 namespace action_images {
@@ -55,14 +55,6 @@ bool is_trained(const std::string& name, VaePart part) {
   const auto begins = [&](std::string_view prefix) { return name.compare(0, prefix.size(), prefix) == 0; };
   const bool encodes = begins("encoder.") || begins("conv1."), decodes = begins("decoder.") || begins("conv2.");
   return (encodes && part != VaePart::decoder) || (decodes && part != VaePart::encoder);
-}
-
-// Mixes the seed and the step (splitmix64), so that neighbouring steps draw unrelated numbers.
-at::Generator generator_of(std::uint64_t seed, std::int64_t step) {
-  std::uint64_t mixed = seed * 0x9E3779B97F4A7C15ULL + static_cast<std::uint64_t>(step) + 0x9E3779B97F4A7C15ULL;
-  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBULL;
-  return at::detail::createCPUGenerator(mixed ^ (mixed >> 31));
 }
 
 std::int64_t draw(std::int64_t count, at::Generator& generator) {
@@ -237,7 +229,7 @@ bool finetune_vae(VideoVae& vae, const WorldConfig& config, const ClipDataset& c
   bool go_on = true;
   std::int64_t step = load_checkpoint(file, vae, optimizer, options);
   while (step < options.steps && go_on) {
-    at::Generator generator = generator_of(options.seed, step);
+    at::Generator generator = sample_generator(options.seed, step);
     VaeFinetuningEvent event{.step = step + 1, .steps = options.steps};
     const at::Tensor loss = loss_of(vae, videos.batch(generator), options, event);
     check<NumericalError>(std::isfinite(event.loss), where, "loss", text_of("a finite number at step ", step),
