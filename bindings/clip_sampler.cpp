@@ -13,6 +13,7 @@
 #include <action_images/data/clip_loader.hpp>
 #include <action_images/data/clip_sampler.hpp>
 
+#include "callbacks.hpp"
 #include "episodes.hpp"
 
 namespace py = pybind11;
@@ -85,23 +86,14 @@ void close(ClipLoader* loader) {
 py::dict checked(const py::object& object, bool read_pictures, int threads, const py::object& progress) {
   const auto source = binding::source_from(object, "data::check_source");
   CheckOptions options{.read_pictures = read_pictures, .threads = threads, .progress = {}};
-  std::exception_ptr raised;
-  options.progress = [&](std::int64_t done, std::int64_t total) {
-    const py::gil_scoped_acquire with_python;
-    try {
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      return progress.is_none() || !progress(done, total).is(py::bool_(false));
-    } catch (...) {
-      raised = std::current_exception();
-      return false;
-    }
-  };
+  binding::Callbacks callbacks;
+  options.progress = [&](std::int64_t done, std::int64_t total) { return callbacks(progress, done, total); };
   SourceReport report;
   try {
     const py::gil_scoped_release without_python;
     report = check_source(*source, options);
   } catch (const Interrupted&) {
-    if (raised) std::rethrow_exception(raised);
+    callbacks.raise_again();
     throw;
   }
   py::list bad;

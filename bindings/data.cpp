@@ -19,6 +19,7 @@
 #include <action_images/data/native.hpp>
 #include <action_images/data/random_stream.hpp>
 
+#include "callbacks.hpp"
 #include "episodes.hpp"
 
 namespace py = pybind11;
@@ -194,22 +195,13 @@ void bind_source(py::module_& module) {
 void write_native_of(const py::object& source, const std::filesystem::path& folder, WriteNativeOptions options,
                      const py::object& progress) {
   const auto episodes = binding::source_from(source, "data::write_native");
-  std::exception_ptr raised;
-  options.progress = [&](std::int64_t done, std::int64_t total) {
-    const py::gil_scoped_acquire with_python;
-    try {
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      return progress.is_none() || !progress(done, total).is(py::bool_(false));
-    } catch (...) {
-      raised = std::current_exception();
-      return false;
-    }
-  };
+  binding::Callbacks callbacks;
+  options.progress = [&](std::int64_t done, std::int64_t total) { return callbacks(progress, done, total); };
   try {
     const py::gil_scoped_release without_python;
     write_native(*episodes, folder, options);
   } catch (const Interrupted&) {
-    if (raised) std::rethrow_exception(raised);
+    callbacks.raise_again();
     throw;
   }
 }

@@ -20,6 +20,8 @@
 #include <action_images/world/action_head.hpp>
 #include <action_images/world/negative_prompt.hpp>
 
+#include "callbacks.hpp"
+
 namespace py = pybind11;
 
 namespace action_images::binding {
@@ -93,36 +95,12 @@ py::dict rollout_to_python(const Rollout& rollout) {
   return result;
 }
 
-// Calls of Python's callbacks from the generation's thread; Ctrl-C and exceptions of a callback stop the generation.
-class Callbacks {
- public:
-  template <typename... Arguments>
-  bool operator()(const py::object& callback, const Arguments&... arguments) {
-    const py::gil_scoped_acquire with_python;
-    try {
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      return callback.is_none() || !callback(arguments...).is(py::bool_(false));
-    } catch (...) {
-      raised_ = std::current_exception();
-      return false;
-    }
-  }
-
-  bool raised() const { return raised_ != nullptr; }
-  void raise_again() const {
-    if (raised_) std::rethrow_exception(raised_);
-  }
-
- private:
-  std::exception_ptr raised_;
-};
-
 py::dict generate(const WorldModel& model, const std::vector<py::array>& images, const std::string& prompt,
                   const Rig& rig, GenerateOptions options, const py::object& progress,
                   const py::object& stage_progress) {
   std::vector<VideoFrames> views;
   for (const py::array& image : images) views.push_back(frames_from(image, views.size()));
-  Callbacks callbacks;
+  binding::Callbacks callbacks;
   options.progress = [&](int done, int steps) { return callbacks(progress, done, steps); };
   options.stage_progress = [&](std::string_view stage, std::int64_t done, std::int64_t total) {
     return callbacks(stage_progress, stage, done, total);
