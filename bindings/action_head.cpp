@@ -13,6 +13,7 @@
 #include <action_images/train/action_head_training.hpp>
 #include <action_images/world/action_head.hpp>
 
+#include "callbacks.hpp"
 #include "network.hpp"
 
 namespace py = pybind11;
@@ -25,32 +26,6 @@ constexpr const char* class_doc =
 
 config: views, channels, temporal_stride, latent_pool, hidden, layers, position_scale [m], all optional. A fresh head,
 after initialize(seed), leaves the decoded actions as they are. WorldModel.generate takes it as action_head.)";
-
-// Serves a Python callback and Ctrl-C from the training's thread; what the callback raises stops the training.
-class Progress {
- public:
-  explicit Progress(py::object callback) : callback_(std::move(callback)) {}
-
-  template <typename... Arguments>
-  bool operator()(const Arguments&... arguments) {
-    const py::gil_scoped_acquire with_python;
-    try {
-      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-      return callback_.is_none() || !callback_(arguments...).is(py::bool_(false));
-    } catch (...) {
-      raised_ = std::current_exception();
-      return false;
-    }
-  }
-
-  void raise_again() const {
-    if (raised_) std::rethrow_exception(raised_);
-  }
-
- private:
-  py::object callback_;
-  std::exception_ptr raised_;
-};
 
 using Numbers = py::array_t<double, py::array::c_style | py::array::forcecast>;
 
@@ -69,9 +44,9 @@ Numbers predict(const ActionHead& self, const at::Tensor& latents, const Rig& ri
 std::shared_ptr<ActionHead> train(const WorldModel& model, const std::filesystem::path& data,
                                   const std::string& options, const py::object& progress) {
   auto parsed = action_head_training_options(nlohmann::json::parse(options));
-  Progress callback(progress);
+  binding::Callbacks callbacks;
   parsed.progress = [&](const ActionHeadTrainingEvent& event) {
-    return callback(event.stage, event.done, event.total, event.loss);
+    return callbacks(progress, event.stage, event.done, event.total, event.loss);
   };
   std::shared_ptr<ActionHead> head;
   {
@@ -81,7 +56,7 @@ std::shared_ptr<ActionHead> train(const WorldModel& model, const std::filesystem
     } catch (const Interrupted&) {
     }
   }
-  callback.raise_again();
+  callbacks.raise_again();
   return head;
 }
 
