@@ -45,6 +45,12 @@ def test_names_of_the_release_stand_for_places(tmp_path):
     assert read["train"] == "full" and read["optimizer"]["learning_rate"] == 0.5
 
 
+def test_a_tile_that_is_set_alone_leaves_the_others_as_they_are_by_default():
+    config = {}
+    assign(config, "tile_size_width=20")
+    assert config == {"vae_tiling": {"size": [34, 20], "stride": [18, 16]}}
+
+
 def test_a_place_that_is_given_twice_is_refused(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"learning_rate": 1.0, "optimizer": {"learning_rate": 2.0}}))
     with pytest.raises(FormatError, match="learning_rate: expected it or optimizer.learning_rate, got both"):

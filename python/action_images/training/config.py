@@ -66,6 +66,8 @@ def assign(config: dict[str, Any], assignment: str) -> None:
         changed = canonical({key: value})
         config.update(changed)
     else:
+        if key.startswith("tile_"):
+            config.setdefault("vae_tiling", json.loads(json.dumps(TILING)))
         assign_value(config, PLACES.get(key, key), value)
 
 
