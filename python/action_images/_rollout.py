@@ -15,6 +15,8 @@ from . import Rig
 if TYPE_CHECKING:
     import torch
 
+    from .point_cloud import PointCloud
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Rollout:
@@ -44,6 +46,8 @@ class Rollout:
     and `steps_reused`, of which the last are steps that a lossy `step_cache` spared"""
     timings: dict[str, float]
     """Seconds of each stage"""
+    scene: PointCloud | None = None
+    """What the pictures show, where their cameras were estimated; in the rig's frame and unit"""
     latents: torch.Tensor | None = None
     """(C, T_l, h, w) float32: what was sampled and given, one latent frame after another as the network sees them"""
 

@@ -40,6 +40,14 @@ TEST_CASE("a rig file keeps every number") {
   }
 }
 
+TEST_CASE("a rig file keeps the sign of a zero") {
+  json document = some_document();
+  document["views"][0]["world_from_camera"] = {{1, -0.0, 0, 0}, {0, 1, -0.0, -0.0}, {0, 0, 1, 0}, {0, 0, 0, 1}};
+  const std::string written = text_from_rig(rig_from_json(document));
+  CHECK(text_from_rig(rig_from_text(written)) == written);
+  CHECK(written.find("-0.0") != std::string::npos);
+}
+
 TEST_CASE("format, version and names may be absent") {
   json document = some_document();
   document.erase("format");

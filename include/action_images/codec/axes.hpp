@@ -39,8 +39,10 @@ inline Eigen::Matrix3d axes_from_opencv(CameraAxes axes) {
   return rotation;
 }
 
-/// Pose in OpenCV's axes of a camera whose 4x4 `world_from_camera` is given in others.
+/// Pose in OpenCV's axes of a camera whose 4x4 `world_from_camera` is given in others; a pose that is in OpenCV's axes
+/// already keeps every bit.
 inline Eigen::Matrix4d pose_from_axes(const Eigen::Matrix4d& world_from_camera, CameraAxes axes) {
+  if (axes == CameraAxes::opencv) return world_from_camera;
   Eigen::Matrix4d pose = world_from_camera;
   pose.topLeftCorner<3, 3>() = world_from_camera.topLeftCorner<3, 3>() * axes_from_opencv(axes);
   return pose;
@@ -48,6 +50,7 @@ inline Eigen::Matrix4d pose_from_axes(const Eigen::Matrix4d& world_from_camera, 
 
 /// The inverse of `pose_from_axes`.
 inline Eigen::Matrix4d pose_to_axes(const Eigen::Matrix4d& world_from_camera, CameraAxes axes) {
+  if (axes == CameraAxes::opencv) return world_from_camera;
   Eigen::Matrix4d pose = world_from_camera;
   pose.topLeftCorner<3, 3>() = world_from_camera.topLeftCorner<3, 3>() * axes_from_opencv(axes).transpose();
   return pose;
