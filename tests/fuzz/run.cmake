@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Builds the fuzz targets with clang++ and runs each on 50000 inputs made from its seeds, the same ones every time; or, to
-# search, for ACTION_IMAGES_FUZZ_SECONDS (environment) on inputs that are new every time. What a target finds is left in the
-# build folder, and the command to run it again is printed.
+# Builds the fuzz targets with clang++ and runs each on 50000 inputs made from its seeds, nearly the same ones every time; or,
+# to search, for ACTION_IMAGES_FUZZ_SECONDS (environment) on inputs that are new every time. What a target finds is left in
+# the build folder, and the command to run it again is printed.
 #   cmake -DBUILD=<folder> -DSOURCE=<source folder> -DCOMPILER=<clang++> -DGENERATOR=<name> [-DTORCH_ROOT=<folder>]
 #         [-DOPTIONS=-D...] -P run.cmake
 function(run)
