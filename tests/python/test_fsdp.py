@@ -80,9 +80,9 @@ def wanted():
 @pytest.mark.parametrize(
     "processes, options",
     [(1, ()), (2, ()), (2, ("--activation-checkpoint",)), (2, ("--mode", "ddp")),
-     (2, ("--mode", "ddp", "--activation-checkpoint"))],
+     (2, ("--mode", "ddp", "--activation-checkpoint")), (4, ())],
     ids=["one process", "two sharded", "two sharded, blocks computed again", "two replicated",
-         "two replicated, blocks computed again"],
+         "two replicated, blocks computed again", "four sharded"],
 )  # fmt: skip
 def test_losses_and_weights_are_those_of_one_process_with_the_same_batch(wanted, tmp_path, processes, options):
     assert_equal(train(tmp_path, processes, 4, *SGD, *options), wanted)
