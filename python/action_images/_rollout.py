@@ -52,10 +52,12 @@ class Rollout:
     """(C, T_l, h, w) float32: what was sampled and given, one latent frame after another as the network sees them"""
 
     def save(self, folder: str | os.PathLike, *, goal: Any = None, blocks: Sequence[Mapping] = ()) -> list[str]:
-        """Writes mp4s, trajectory.csv, rollout.json, contact_sheet.png and report.html into `folder`, all or none.
+        """Writes mp4s, trajectory.csv, trajectory.ply, scene.glb (and scene.ply, if there are points), rollout.json,
+        contact_sheet.png and report.html into `folder`, all or none.
 
         goal (3,) [m] and blocks ({"color", "center" (3,)}, ...): the truth, where it is known, to be shown beside it.
-        Returns the names of the files. Raises ValueError naming the folder if it cannot be written.
+        Returns the names of the files. Raises ValueError naming the folder if it cannot be written, ImportError if
+        trimesh is missing.
         """
         from .presentation import save_rollout
 

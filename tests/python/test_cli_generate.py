@@ -16,7 +16,7 @@ import action_images as aim  # noqa: E402
 from action_images import model as aim_model  # noqa: E402
 
 VIDEOS = [f"view_{view}_{kind}.mp4" for view in range(2) for kind in ("action", "panel", "video")]
-FILES = sorted(["contact_sheet.png", "report.html", "rollout.json", "trajectory.csv", *VIDEOS])
+FILES = sorted(["contact_sheet.png", "report.html", "rollout.json", "scene.glb", "trajectory.csv", *VIDEOS])  # no position is read
 
 
 @pytest.fixture

@@ -110,7 +110,8 @@ def test_saving_writes_every_file_and_nothing_else(tmp_path, written):
     assert sorted(names) == sorted(file.name for file in (tmp_path / "out").iterdir())
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
     views = [f"view_{view}_{kind}.mp4" for view in range(2) for kind in ("video", "action", "panel")]
-    assert set(names) == {*views, "trajectory.csv", "rollout.json", "contact_sheet.png", "report.html"}
+    others = {"trajectory.csv", "trajectory.ply", "scene.glb", "rollout.json", "contact_sheet.png", "report.html"}
+    assert set(names) == {*views, *others}
     assert np.array_equal(written.videos["view_1_action.mp4"], rollout().action_images[1])
     assert min(written.videos["view_0_panel.mp4"].shape[1:3]) >= 256
     assert Image.open(tmp_path / "out" / "contact_sheet.png").size[0] > 500

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..presentation.geometry import blue_to_red as colours_of_time
+
 FPS = 30
 WHERE = "cli::generate"
 
@@ -70,13 +72,6 @@ def side_by_side(video: np.ndarray, action_images: np.ndarray | None) -> np.ndar
         return np.concatenate(list(video), axis=2)
     blend = ((video.astype(np.uint16) + action_images + 1) // 2).astype(np.uint8)
     return np.concatenate([part[view] for view in range(len(video)) for part in (video, action_images, blend)], axis=2)
-
-
-def colours_of_time(count: int) -> np.ndarray:
-    """(count, 3) uint8 from blue over grey to red."""
-    stops = np.array([[59, 76, 192], [221, 221, 221], [180, 4, 38]], dtype=np.float64)
-    at = np.linspace(0.0, 2.0, count)
-    return np.stack([np.interp(at, (0, 1, 2), channel) for channel in stops.T], axis=1).round().astype(np.uint8)
 
 
 def write_points(path: Path, points: np.ndarray, colours: np.ndarray) -> None:

@@ -14,6 +14,13 @@ def time_colour(fraction):
     return tuple(SHADES[round(255 * float(np.clip(fraction, 0, 1)))])
 
 
+def blue_to_red(count):
+    """(count, 3) uint8: the colours of time in 3-D files, blue (first) over grey to red (last)."""
+    stops = np.array([[59, 76, 192], [221, 221, 221], [180, 4, 38]], dtype=np.float64)
+    at = np.linspace(0.0, 2.0, count)
+    return np.stack([np.interp(at, (0, 1, 2), channel) for channel in stops.T], axis=1).round().astype(np.uint8)
+
+
 def rotations(euler):
     """(T, 3) fixed-axes xyz angles [rad] -> (T, 3, 3): R = Rz @ Ry @ Rx."""
     (cx, cy, cz), (sx, sy, sz) = np.cos(euler).T, np.sin(euler).T

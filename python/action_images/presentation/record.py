@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the presentation reads of a rollout, checked once."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from action_images import Camera, ShapeError
+from action_images.point_cloud import PointCloud
 from action_images.presentation.panels import check_frames
 
 
@@ -62,11 +65,12 @@ class RolloutRecord:
     blocks: tuple = ()  # of {"color": str, "center": (3,)}
     still: bool = False  # no video was made
     moving: tuple = ()  # V times T cameras, if the rig moves
+    scene: PointCloud | None = None  # in the cameras' frame and unit
 
     @classmethod
     def of(cls, rollout):
         """Reads an object with attributes, or a mapping: video, action_images, actions, confidence, rig, settings,
-        timings and, if there, instruction, goal, blocks.
+        timings and, if there, instruction, goal, blocks, scene.
 
         Raises ShapeError or ValueError naming what does not fit; a RolloutRecord passes unchanged.
         """
@@ -89,6 +93,7 @@ class RolloutRecord:
             blocks=tuple(read("blocks") or ()),
             still=still,
             moving=_moving(read("rig"), video.shape[1]),
+            scene=read("scene"),
         )
 
     def camera(self, view, time):
@@ -107,6 +112,13 @@ class RolloutRecord:
     def positions(self):
         """(T, 3) gripper positions [m], or None."""
         return None if self.actions is None else self.actions[:, :3]
+
+    @property
+    def has_scene(self):
+        """Whether there is something to show in 3-D: cameras, points or a position that is known."""
+        known = self.actions is not None and bool(np.isfinite(self.positions).all(axis=1).any())
+        points = self.scene is not None and bool(np.isfinite(self.scene.points).all(axis=1).any())
+        return bool(self.cameras) or known or points
 
     def viewing_rate(self):
         """Frames per second to look at it: the settings' "fps"; else a clip of about three seconds, 4 to 30."""
