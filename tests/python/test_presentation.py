@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Panels, contact sheets, the report and the folder of a rollout. Videos are written by a stand-in: no torch needed."""
 
+import base64
 import csv
 import json
 import re
@@ -13,7 +14,11 @@ import pytest
 from PIL import Image
 
 import action_images as aim
+from action_images.point_cloud import PointCloud
 from action_images.presentation import RolloutRecord, contact_sheet, panel, save_rollout, upscale, write_report
+from action_images.presentation.courses import rotation_since_first
+from action_images.presentation.figures import CLOUD_POINTS, packed_cloud
+from action_images.presentation.mosaic import layout_of, mosaic_frames
 
 VIEWS, FRAMES, HEIGHT, WIDTH = 2, 5, 48, 64
 
@@ -176,7 +181,8 @@ def test_the_report_needs_no_network_and_stays_small(tmp_path, written):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert len(page.encode()) < 8_000_000
     assert not re.search(r'<(?:script|link|img|video)[^>]+(?:src|href)="https?:', page)
-    assert 'src="data:video/mp4;base64,dmlkZW8="' in page
+    assert '<script type="text/plain" id="mosaic-data">dmlkZW8=</script>' in page
+    assert "default-src 'none'" in page
     assert page.count("<canvas data-view") == 2 * 3
 
 
@@ -200,6 +206,93 @@ def test_a_video_too_large_for_the_report_is_compressed_harder(tmp_path):
     write_report(tmp_path / "report.html", rollout(), write_video=write_video)
     assert asked == [18, 24, 30]
     assert (tmp_path / "report.html").stat().st_size < 8_000_000
+
+
+def test_a_video_that_no_quality_makes_small_enough_is_shown_smaller(tmp_path):
+    sizes = []
+
+    def write_video(path, frames, fps, crf):
+        sizes.append(frames.shape[1:3])
+        path.write_bytes(b"x" * (5_000_000 if frames.shape[1] > 300 else 1_000_000))
+
+    write_report(tmp_path / "report.html", rollout(), write_video=write_video)
+    assert sizes == [(576, 768)] * 4 + [(288, 384)]
+    assert (tmp_path / "report.html").stat().st_size < 8_000_000
+
+
+@pytest.mark.parametrize("views, height, width", [(1, 64, 64), (3, 480, 832), (8, 512, 512), (8, 720, 1280), (2, 97, 65)])
+def test_the_mosaic_holds_every_picture_once_and_is_no_larger_than_decoders_take(views, height, width):
+    random = np.random.default_rng(5)
+    video, action = random.integers(0, 256, (2, views, 1, height, width, 3), dtype=np.uint8)
+    record = RolloutRecord.of({"video": video, "action_images": action})
+    layout = layout_of(record)
+    mosaic = mosaic_frames(record, layout)
+    assert mosaic.shape[1] % 2 == mosaic.shape[2] % 2 == 0
+    assert max(mosaic.shape[1:3]) <= 3840 and mosaic.shape[1] * mosaic.shape[2] <= 4096 * 2304
+    tile_width, tile_height = layout.tile
+    for frames, places in ((video, layout.video), (action, layout.action)):
+        for view, (left, top) in enumerate(places):
+            tile = mosaic[0, top : top + tile_height, left : left + tile_width]
+            if layout.reduction == 1:
+                assert np.array_equal(tile, upscale(frames[view, 0]))
+            else:
+                assert abs(tile.mean() - frames[view, 0].mean()) < 1
+    assert len({*layout.video, *layout.action}) == 2 * views
+
+
+def test_the_rotation_goes_on_past_half_a_turn_and_over_unknown_frames():
+    angle = np.linspace(0, 3 * np.pi, 31)
+    actions = np.zeros((31, 7))
+    actions[:, 5] = (angle + np.pi) % (2 * np.pi) - np.pi
+    actions[[4, 17]] = np.nan
+    turned = rotation_since_first(actions)
+    known = np.isfinite(actions[:, 0])
+    assert np.allclose(turned[known], angle[known, None] * [0, 0, 1], atol=1e-9)
+    assert np.isnan(turned[~known]).all()
+
+
+def test_the_rotation_equals_scipys_for_less_than_half_a_turn():
+    rotation = pytest.importorskip("scipy.spatial.transform").Rotation
+    actions = np.zeros((20, 7))
+    actions[:, 3:6] = [3.0, 0.2, -1.0] + np.random.default_rng(6).uniform(-0.4, 0.4, (20, 3))
+    poses = rotation.from_euler("xyz", actions[:, 3:6])
+    assert np.allclose(rotation_since_first(actions), (poses * poses[0].inv()).as_rotvec(), atol=1e-9)
+
+
+def test_the_report_links_the_files_beside_it_and_holds_trajectory_and_cameras(tmp_path, written):
+    names = save_rollout(tmp_path, rollout(), write_video=written)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    links = dict(re.findall(r'<a download="([^"]+)" href="([^"]+)"', page))
+    assert set(links) == {*names, "rig.json"} - {"report.html"}
+    inside = {name: base64.b64decode(link.split(",")[1]) for name, link in links.items() if link.startswith("data:")}
+    assert inside["trajectory.csv"] == (tmp_path / "trajectory.csv").read_bytes()
+    (tmp_path / "rig.json").write_bytes(inside["rig.json"])
+    assert np.allclose(aim.load_rig(tmp_path / "rig.json").intrinsics, [camera(0).intrinsics, camera(0, -80).intrinsics])
+
+
+def test_estimated_cameras_are_named_so_with_their_unit(tmp_path, written):
+    settings = {"cameras": {"estimated": "VGGT"}}
+    write_report(tmp_path / "report.html", rollout(settings=settings), write_video=written)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "estimated from the pictures by VGGT. All lengths are in scene units, which are not metres." in page
+    assert "scene units, focal length" in page and " m, focal length" not in page
+
+
+def test_a_scene_that_is_no_point_cloud_is_refused():
+    with pytest.raises(ValueError, match="scene: expected a PointCloud, got list"):
+        RolloutRecord.of(rollout(scene=[1, 2, 3]))
+
+
+def test_a_point_cloud_is_thinned_and_specks_far_away_are_left_out():
+    random = np.random.default_rng(7)
+    points, colors = random.uniform(-0.5, 0.5, (40_000, 3)), random.integers(0, 256, (40_000, 3))
+    points[:20] *= 1000
+    points[20:40] = np.nan
+    cloud = packed_cloud(RolloutRecord.of(rollout(scene=PointCloud(points, colors))))
+    steps = np.frombuffer(base64.b64decode(cloud["points"]), "<u2").reshape(-1, 3)
+    shown = cloud["origin"] + cloud["scale"] * steps
+    assert len(steps) == cloud["count"] <= CLOUD_POINTS and cloud["total"] == 40_000
+    assert np.abs(shown).max() < 1 and len(base64.b64decode(cloud["colours"])) == 3 * cloud["count"]
 
 
 def test_importing_the_presentation_imports_neither_torch_nor_plotly_nor_pillow():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from action_images import Camera, ShapeError
+from action_images import Camera, Rig, ShapeError
 from action_images.point_cloud import PointCloud
 from action_images.presentation.panels import check_frames
 
@@ -65,12 +65,12 @@ class RolloutRecord:
     blocks: tuple = ()  # of {"color": str, "center": (3,)}
     still: bool = False  # no video was made
     moving: tuple = ()  # V times T cameras, if the rig moves
-    scene: PointCloud | None = None  # in the cameras' frame and unit
+    scene: PointCloud | None = None  # what the pictures show, in the cameras' frame and unit
 
     @classmethod
     def of(cls, rollout):
         """Reads an object with attributes, or a mapping: video, action_images, actions, confidence, rig, settings,
-        timings and, if there, instruction, goal, blocks, scene.
+        timings and, if there, instruction, goal, blocks, scene (a PointCloud).
 
         Raises ShapeError or ValueError naming what does not fit; a RolloutRecord passes unchanged.
         """
@@ -93,12 +93,31 @@ class RolloutRecord:
             blocks=tuple(read("blocks") or ()),
             still=still,
             moving=_moving(read("rig"), video.shape[1]),
-            scene=read("scene"),
+            scene=_cloud(read("scene")),
         )
 
     def camera(self, view, time):
         """The camera of a view at a frame."""
         return self.moving[view][time] if self.moving else self.cameras[view].camera
+
+    @property
+    def rig(self):
+        """The cameras as an `action_images.Rig`, or None."""
+        if not self.cameras:
+            return None
+        cameras = [list(cameras) for cameras in self.moving] or [camera.camera for camera in self.cameras]
+        return Rig(cameras, names=[camera.name for camera in self.cameras])
+
+    @property
+    def estimated(self):
+        """What the settings say of cameras that were estimated from the pictures, or None if they were measured."""
+        cameras = self.settings.get("cameras")
+        return cameras if isinstance(cameras, Mapping) and cameras.get("estimated") else None
+
+    @property
+    def unit(self):
+        """Of lengths: "m"; "scene units" with estimated cameras, unless the settings' cameras name their "unit"."""
+        return "m" if self.estimated is None else str(self.estimated.get("unit") or "scene units")
 
     @property
     def views(self):
@@ -139,6 +158,12 @@ def _moving(rig, frames):
     if rig.frames != frames:
         raise ShapeError(f"[presentation::RolloutRecord] rig: expected cameras of {frames} frames, got {rig.frames}")
     return tuple(tuple(rig.camera(view, time) for time in range(frames)) for view in range(len(rig)))
+
+
+def _cloud(scene):
+    if scene is not None and not isinstance(scene, PointCloud):
+        raise ValueError(f"[presentation::RolloutRecord] scene: expected a PointCloud, got {type(scene).__name__}")
+    return scene
 
 
 def _same_shape(action_images, video):

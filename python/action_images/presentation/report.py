@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HTML file that shows a rollout: players that move together, the path in 3-D, its course, the settings.
+"""One HTML file that shows a rollout: players that move together, the scene in 3-D, its course, settings and files.
 
-The file needs no network: videos, data, plotly and the page's own style and script are inside.
+The file needs no network and forbids itself to use one: videos, data, plotly and the page's own style and script are
+inside.
 """
 
 import base64
@@ -9,79 +10,77 @@ import json
 import tempfile
 from functools import cache
 from html import escape
-from importlib.resources import files
+from importlib.resources import files as resources
 from pathlib import Path
 from string import Template
 
-import numpy as np
-
-from action_images.presentation.figures import axis_segments, course_traces, scene_traces
+from action_images.presentation.courses import PANELS, course_traces
+from action_images.presentation.figures import axis_segments, bounds, frusta, packed_cloud, scene_traces, viewpoint
 from action_images.presentation.files import default_write_video, replaced_file, write_durably
-from action_images.presentation.geometry import TIME_COLOURS, time_colour
-from action_images.presentation.panels import upscale
+from action_images.presentation.geometry import time_colour
+from action_images.presentation.mosaic import layout_of, mosaic_frames
 from action_images.presentation.record import RolloutRecord, plain
+from action_images.presentation.report_parts import downloads, key, note, players, subtitle_of, tables, tiles, title_of
 
 WHERE = "presentation::write_report"
 LARGEST_REPORT = 8_000_000  # bytes
 QUALITIES = (18, 24, 30, 36)  # crf, the first that keeps the report small enough is taken
+SMALLEST_TILE = 64  # px; pictures are made smaller down to this where no quality is enough
+MOST_PATH_POINTS = 60_000  # of paths over moving cameras; longer ones are left out
 
 
 def write_report(path, rollout, *, write_video=None):
     """Writes the report of a rollout (see `RolloutRecord.of`; a mapping will do) to `path`, complete or not at all.
 
     write_video(path, frames, fps=, crf=): the default is `action_images._model.write_video`. The file stays under
-    8 MB: long or large videos are compressed harder. Raises ValueError naming the file if it cannot be written.
+    8 MB: long or large videos are compressed harder, then made smaller. Raises ValueError naming the file if it cannot
+    be written.
     """
     text = report_text(RolloutRecord.of(rollout), write_video or default_write_video())
     with replaced_file(path, WHERE) as temporary:
         write_durably(temporary, text)
 
 
-def report_text(record, write_video):
-    """The report's HTML as text."""
-    room = (LARGEST_REPORT - len(_page(record, mosaic="").encode())) * 3 // 4
-    video = base64.b64encode(_mosaic_bytes(record, write_video, room)).decode()
-    return _page(record, mosaic="data:video/mp4;base64," + video)
+def report_text(record, write_video, *, files=()):
+    """The report's HTML as text. files: names of those that will lie beside it, to be linked."""
+    layout = layout_of(record)
+    room = (LARGEST_REPORT - len(_page(record, layout, "", files).encode())) * 3 // 4
+    video, layout = _mosaic_bytes(record, layout, write_video, room)
+    return _page(record, layout, base64.b64encode(video).decode(), files)
 
 
-def title_of(record):
-    """The instruction, or what else to call it."""
-    return record.instruction or "Rollout without an instruction"
-
-
-def subtitle_of(record):
-    """Task, sizes and seed in one line."""
-    views, frames, height, width, _ = record.video.shape
-    parts = [f"{views} view{'s' * (views > 1)}", f"{frames} frames", f"{width} × {height} px"]
-    parts[:0] = [f"task {record.settings['task']}"] if record.settings.get("task") else []
-    parts += [f"seed {record.settings['seed']}"] if record.settings.get("seed") is not None else []
-    return " · ".join(parts)
-
-
-def _page(record, mosaic):
+def _page(record, layout, mosaic, files):
     return Template(_resource("report.html")).substitute(
         title=escape(title_of(record)),
         subtitle=escape(subtitle_of(record)),
+        note=note(record),
         style=_resource("report.css"),
-        tiles=_tiles(record),
-        players=_players(record),
-        tables=_tables(record),
+        tiles=tiles(record),
+        players=players(record),
+        downloads=downloads(record, files),
+        tables=tables(record),
         mosaic=mosaic,
-        key=_key() if record.actions is not None else "",
-        data=_script_json(_data(record)),
-        plotly=_plotly() if record.actions is not None or record.cameras else "",
+        key=key() if record.actions is not None else "",
+        data=_script_json(_data(record, layout)),
+        plotly=_plotly() if record.actions is not None or record.cameras or record.scene is not None else "",
         script=_resource("report.js"),
+        scene_script=_resource("report_scene.js"),
+        course_script=_resource("report_course.js"),
     )
 
 
 @cache
 def _resource(name):
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return resources(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
 def _plotly():
-    from plotly.offline import get_plotlyjs
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        text = "expected the package plotly (pip install 'action-images[model]'), got none"
+        raise ImportError(f"[{WHERE}] rollout: {text}") from error
 
     return get_plotlyjs()
 
@@ -91,126 +90,56 @@ def _script_json(value):
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def _mosaic(record):
-    """All players in one video, so that they cannot run apart: rows are views; columns video and action image."""
-    shown = [record.video] if record.action_images is None else [record.video, record.action_images]
-    rows = np.concatenate([upscale(frames) for frames in shown], axis=3)
-    mosaic = np.concatenate(list(rows), axis=1)
-    return np.pad(mosaic, [(0, 0), (0, mosaic.shape[1] % 2), (0, mosaic.shape[2] % 2), (0, 0)], mode="edge")
-
-
-def _mosaic_bytes(record, write_video, room):
-    mosaic = _mosaic(record)
+def _mosaic_bytes(record, layout, write_video, room):
+    """The mosaic's mp4 and its layout: the best quality, then the largest size that `room` [bytes] has space for."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mosaic.mp4"
-        for crf in QUALITIES:
-            write_video(file, mosaic, fps=record.viewing_rate(), crf=crf)
-            if file.stat().st_size <= room:
-                break
-        return file.read_bytes()
+        qualities = QUALITIES
+        while True:
+            frames = mosaic_frames(record, layout)
+            for crf in qualities:
+                write_video(file, frames, fps=record.viewing_rate(), crf=crf)
+                if file.stat().st_size <= room:
+                    return file.read_bytes(), layout
+            if min(layout.tile) < 2 * SMALLEST_TILE:
+                return file.read_bytes(), layout
+            layout, qualities = layout_of(record, 2 * layout.reduction), QUALITIES[-1:]
 
 
-def _data(record):
+def _data(record, layout):
     """What the page's script reads."""
-    height, width = upscale(record.video[0, 0]).shape[:2]
     return plain({
         "views": record.views,
         "frames": record.frames,
         "fps": record.viewing_rate(),
-        "tile": [width, height],
-        "hasActions": record.action_images is not None,
+        "tile": layout.tile,
+        "enlarged": layout.enlarged,
+        "places": {"video": layout.video, "action": layout.action},
         "paths": _paths(record),
-        "colours": [list(colour) for colour in _colours(record.frames)],
-        "scene": scene_traces(record) if record.cameras or record.actions is not None else [],
+        "colours": [time_colour(t / max(1, record.frames - 1)) for t in range(record.frames)],
+        "unit": record.unit,
+        "estimated": record.estimated is not None,
+        "scene": scene_traces(record),
+        "frusta": frusta(record).round(6) if record.moving else [],
+        "cloud": packed_cloud(record),
+        "bounds": bounds(record),
+        "viewpoint": viewpoint(record),
+        "panels": PANELS,
         "courses": course_traces(record),
         "positions": record.positions,
-        "axes": {} if record.actions is None else {key: value[:, 1] for key, value in axis_segments(record).items()},
+        "axes": {} if record.actions is None else {name: ends[:, 1] for name, ends in axis_segments(record).items()},
     })
 
 
-def _colours(frames):
-    return [time_colour(t / max(1, frames - 1)) for t in range(frames)]
-
-
 def _paths(record):
-    """Per view the path as fractions of width and height, (V, T, 2); [] when it is not known or cameras move."""
-    if record.actions is None or record.moving:
+    """Per view the path as fractions of width and height, (V, 1, T, 2), or (V, T, T, 2) if the cameras move.
+
+    [] when it is not known, or too long for moving cameras.
+    """
+    cameras = record.moving or [[camera.camera] for camera in record.cameras]
+    if record.actions is None or sum(map(len, cameras)) * record.frames > MOST_PATH_POINTS:
         return []
     return [
-        camera.camera.project(record.positions) / [camera.width, camera.height] for camera in record.cameras
+        [(camera.project(record.positions) / [camera.width, camera.height]).round(4) for camera in path]
+        for path in cameras
     ]
-
-
-def _players(record):
-    kinds = [("video", "Video")]
-    if record.action_images is not None:
-        kinds += [("action", "Action image"), ("blend", "Blend")]
-    rows = []
-    for view in range(record.views):
-        name = record.cameras[view].name.replace("_", " ") if record.cameras else f"view {view}"
-        for kind, label in kinds:
-            rows.append(
-                f'<figure><canvas data-view="{view}" data-kind="{kind}" role="img" '
-                f'aria-label="{escape(label)}, {escape(name)}"></canvas>'
-                f"<figcaption><b>{escape(label)}</b> {escape(name)}</figcaption></figure>"
-            )
-    return f'<div class="players columns-{len(kinds)}">{"".join(rows)}</div>'
-
-
-def _key():
-    """The colours of time."""
-    stops = ", ".join("rgb({} {} {})".format(*colour) for colour in TIME_COLOURS)
-    return f'<p class="key">first frame <i style="background: linear-gradient(90deg, {stops})"></i> last frame</p>'
-
-
-def _tiles(record):
-    """The numbers to see first."""
-    tiles = []
-    if record.actions is not None:
-        x, y, z = record.actions[-1, :3]
-        tiles.append(("Position at the end", f"{_millimetres(x)}, {_millimetres(y)}, {_millimetres(z)}", "mm"))
-        tiles.append(("Openness at the end", _number(record.actions[-1, 6], 2), ""))
-    if record.confidence is not None:
-        tiles.append(("Mean confidence", _number(np.mean(record.confidence), 2), ""))
-    if record.timings:
-        seconds = record.timings.get("total", sum(v for v in record.timings.values() if isinstance(v, (int, float))))
-        tiles.append(("Time", _number(seconds, 2), "s"))
-    return "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(unit)}</small></dd></div>"
-        for name, value, unit in tiles
-    )
-
-
-def _millimetres(value):
-    return f"{1000 * value:.0f}".replace("-", "−") if np.isfinite(value) else "–"
-
-
-def _number(value, digits):
-    return f"{value:.{digits}f}" if np.isfinite(value) else "–"
-
-
-def _tables(record):
-    tables = [_table("Settings", record.settings.items())]
-    timings = record.timings.items()
-    rows = [(name, f"{value:.3f} s" if isinstance(value, float) else value) for name, value in timings]
-    tables.append(_table("Timings", rows))
-    tables.append(_table("Cameras", [(camera.name, _camera_text(camera)) for camera in record.cameras]))
-    return "".join(tables)
-
-
-def _camera_text(camera):
-    x, y, z = camera.world_from_camera[:3, 3]
-    return f"at ({x:.3f}, {y:.3f}, {z:.3f}) m, focal length {camera.intrinsics[0, 0]:.1f} px"
-
-
-def _table(title, rows):
-    cells = "".join(
-        f"<tr><th scope=row>{escape(str(name).replace('_', ' '))}</th><td>{escape(_value_text(value))}</td></tr>"
-        for name, value in rows
-    )
-    return f"<section class=card><h2>{escape(title)}</h2><table>{cells}</table></section>" if cells else ""
-
-
-def _value_text(value):
-    value = plain(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -10,11 +10,12 @@ from action_images.presentation.optional import optional_package
 from action_images.presentation.panels import panel, upscale
 from action_images.presentation.point_cloud_file import ply_bytes, trajectory_cloud
 from action_images.presentation.record import RolloutRecord, plain
-from action_images.presentation.report import report_text, subtitle_of, title_of
+from action_images.presentation.report import report_text
+from action_images.presentation.report_parts import subtitle_of, title_of
 from action_images.presentation.scene_glb import glb_bytes
+from action_images.presentation.trajectory_text import trajectory_text
 
 WHERE = "presentation::save_rollout"
-COLUMNS = ("x", "y", "z", "ex", "ey", "ez", "openness", "confidence")
 
 
 def save_rollout(directory, rollout, *, write_video=None, fps=None):
@@ -51,8 +52,9 @@ def save_rollout(directory, rollout, *, write_video=None, fps=None):
         _write_scene(folder, record)
         sheet = draw_record(record, title=title_of(record), subtitle=subtitle_of(record))
         write_durably(folder / "contact_sheet.png", png_bytes(sheet))
-        write_durably(folder / "report.html", report_text(record, write_video))
-        names = sorted([*(file.name for file in folder.iterdir()), "rollout.json"])
+        files = sorted([*(file.name for file in folder.iterdir()), "rollout.json"])
+        write_durably(folder / "report.html", report_text(record, write_video, files=files))
+        names = sorted([*files, "report.html"])
         write_durably(folder / "rollout.json", json.dumps(description(record, fps, names), indent=2) + "\n")
     return names
 
@@ -83,13 +85,6 @@ def _write_videos(folder, record, write_video, fps):
             action = record.action_images[view]
             write_video(folder / f"view_{view}_action.mp4", action, fps=fps, crf=14)
             write_video(folder / f"view_{view}_panel.mp4", upscale(panel(video, action)), fps=fps, crf=18)
-
-
-def trajectory_text(record):
-    """The trajectory as CSV with a header, numbers in full precision; a confidence that is not known is empty."""
-    confidence = [""] * record.frames if record.confidence is None else map(repr, record.confidence.tolist())
-    rows = [",".join([*map(repr, row), last]) for row, last in zip(record.actions.tolist(), confidence)]
-    return "\n".join([",".join(COLUMNS), *rows]) + "\n"
 
 
 def _moving_cameras(record):
