@@ -22,10 +22,12 @@ from . import (
     generate,
     inspect,
     released,
+    render,
     scene,
     train,
     train_action_head,
     train_vae,
+    view,
 )
 from .arguments import Parser
 
@@ -41,6 +43,8 @@ COMMANDS = {
     "train-vae": train_vae,
     "eval": evaluate,
     "scene": scene,
+    "render": render,
+    "view": view,
     "convert": convert,
     "inspect": inspect,
     "dataset": dataset,

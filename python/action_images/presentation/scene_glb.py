@@ -46,10 +46,10 @@ class SceneOptions:
     """Most axes along the path, evenly spread"""
     most_points: int = 500_000
     """Of a larger cloud every n-th point is shown"""
-    frustum: float = 0.16
-    tube: float = 0.004
-    axes: float = 0.05
-    wire: float = 0.0012
+    frustum: float = 0.25
+    tube: float = 0.006
+    axes: float = 0.07
+    wire: float = 0.0022
 
 
 def write_glb(
@@ -184,13 +184,12 @@ def _record_of(rig: Rig) -> RolloutRecord:
 
 
 def _with_materials(tree: dict) -> None:
-    """Points and pictures in their own colours whatever the light; the rest matt, not glTF's default metal."""
-    matt = len(tree.setdefault("materials", []))
-    tree["materials"].append({"name": "matt", "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.9}})
+    """Everything in its own colour whatever the light, as lines and pictures are looked at; not glTF's default metal."""
+    plain = len(tree.setdefault("materials", []))
+    tree["materials"].append({"name": "plain", "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}})
     for mesh in tree["meshes"]:
         for primitive in mesh["primitives"]:
-            primitive.setdefault("material", matt)
-    for material in tree["materials"][:matt]:
+            primitive.setdefault("material", plain)
+    for material in tree["materials"]:
         material["extensions"] = {"KHR_materials_unlit": {}}
-    if matt:
-        tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", []), "KHR_materials_unlit"})
+    tree["extensionsUsed"] = ["KHR_materials_unlit"]
