@@ -58,6 +58,23 @@ def test_the_camera_control_example_follows_the_cameras_with_the_action_images(t
     assert {"contact_sheet.png", "view_0_panel.mp4"} <= {path.name for path in (tmp_path / "out/moving").iterdir()}
 
 
+def test_the_figures_example_draws_a_saved_rollout(tiny_scene, tmp_path):
+    for package in ("torch", "plotly", "matplotlib"):
+        pytest.importorskip(package)
+    import action_images as aim
+    from action_images.presentation import save_rollout
+
+    rig, actions = aim.load_rig(tiny_scene / "rig.json"), aim.load_trajectory(tiny_scene / "actions.csv")
+    images = aim.encode(actions, rig)
+    decoded = aim.decode(images, rig)
+    rollout = dict(video=images, action_images=images, actions=decoded.actions, confidence=decoded.confidence, rig=rig)
+    save_rollout(tmp_path / "rollout", rollout)
+    shown = run(sys.executable, EXAMPLES / "figures.py", tmp_path / "rollout", tmp_path / "figures", tiny_scene / "actions.csv")
+    assert shown.returncode == 0, shown.stderr
+    names = {"action_strip.pdf", "trajectory.pdf", "trajectory_3d.pdf", "confidence.pdf"}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == names
+
+
 @pytest.fixture
 def program():
     program = BUILD / "example_generate"

@@ -9,24 +9,31 @@ AXIS_COLOURS = {"x": "#e0483e", "y": "#2e9e57", "z": "#3b76e1"}
 PANELS = ("position", "rotation", "openness", "confidence")  # from top to bottom
 
 
-def rotation_since_first(actions):
+def rotation_since_first(actions, reference=None):
     """(T, 3): by how much the gripper has turned since its first known frame, as axis times angle in world axes [rad].
 
-    actions: (T, 7); frames that are not finite stay NaN. Unwrapped: of the vectors that name one rotation the nearest
-    to the one before is taken, so that angles go on past half a turn.
+    actions: (T, 7); frames that are not finite stay NaN. reference: another (T', 7) whose first known frame is taken.
+    Unwrapped: of the vectors that name one rotation the nearest to the one before is taken, so that angles go on past
+    half a turn.
     """
     actions = np.asarray(actions, float)
     turned = np.full((len(actions), 3), np.nan)
-    known = np.flatnonzero(np.isfinite(actions[:, :6]).all(axis=1))
-    if not len(known):
-        return turned
-    poses = np.hstack([actions[known, :6], np.zeros((len(known), 1))])
-    quaternions = convert_actions(poses, "euler", "quaternion")[:, 3:7]
+    known, quaternions = _quaternions(actions)
+    firsts = quaternions if reference is None else _quaternions(np.asarray(reference, float))[1]
     previous = np.zeros(3)
-    for index, quaternion in zip(known, quaternions):
-        previous = _nearest(_axis_angle(_times_inverse(quaternion, quaternions[0])), previous)
+    for index, quaternion in zip(known, quaternions if len(firsts) else ()):
+        previous = _nearest(_axis_angle(_times_inverse(quaternion, firsts[0])), previous)
         turned[index] = previous
     return turned
+
+
+def _quaternions(actions):
+    """The numbers of the known frames, and their rotations (x, y, z, w)."""
+    known = np.flatnonzero(np.isfinite(actions[:, :6]).all(axis=1))
+    if not len(known):
+        return known, np.zeros((0, 4))
+    poses = np.hstack([actions[known, :6], np.zeros((len(known), 1))])
+    return known, convert_actions(poses, "euler", "quaternion")[:, 3:7]
 
 
 def _times_inverse(a, b):
