@@ -94,9 +94,9 @@ void bind_cameras(py::module_& module) {
   module.def(
       "estimate_scene",
       [](const Weights& weights, const std::vector<at::Tensor>& pictures, const std::string& sizing, double percentile,
-         double min_confidence, double pixel_offset, std::int64_t chunk, const std::optional<std::filesystem::path>& cache,
-         const std::optional<py::dict>& config, const py::object& dtype, const py::object& device,
-         const py::object& progress) {
+         double min_confidence, double pixel_offset, std::int64_t chunk,
+         const std::optional<std::filesystem::path>& cache, const std::optional<py::dict>& config,
+         const py::object& dtype, const py::object& device, const py::object& progress) {
         return estimate_scene(weights, pictures,
                               {.sizing = vggt_sizing(sizing),
                                .percentile = percentile,
@@ -107,9 +107,9 @@ void bind_cameras(py::module_& module) {
                               load_options(config, dtype, device), progress);
       },
       py::arg("weights"), py::arg("pictures"), py::kw_only(), py::arg("sizing") = "crop", py::arg("percentile") = 50.0,
-      py::arg("min_confidence") = 0.0, py::arg("pixel_offset") = 0.5, py::arg("chunk") = 8, py::arg("cache") = py::none(),
-      py::arg("config") = py::none(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
-      py::arg("progress") = py::none(), estimate_doc);
+      py::arg("min_confidence") = 0.0, py::arg("pixel_offset") = 0.5, py::arg("chunk") = 8,
+      py::arg("cache") = py::none(), py::arg("config") = py::none(), py::arg("dtype") = py::none(),
+      py::arg("device") = py::none(), py::arg("progress") = py::none(), estimate_doc);
   module.def("common_pictures", &common_pictures, py::arg("pictures"), py::call_guard<py::gil_scoped_release>(),
              "The pictures (S, H, W, 3) uint8 that the rig of estimate_scene is for.");
   module.def("center_crop_resize", &center_crop_resize, py::arg("pictures"), py::arg("height"), py::arg("width"),
@@ -125,5 +125,6 @@ void bind_cameras(py::module_& module) {
       },
       py::arg("path"), py::kw_only(), py::arg("config") = py::none(), py::arg("dtype") = py::none(),
       py::arg("device") = py::none(),
-      "The VGGT of published weights, which stay on disk, mapped, where they keep their dtype. dtype: of all but the heads.");
+      "The VGGT of published weights, which stay on disk, mapped, where they keep their dtype. dtype: of all but the "
+      "heads.");
 }

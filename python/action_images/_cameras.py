@@ -76,8 +76,11 @@ class SceneEstimate:
 
 def text_of(warning: Mapping[str, Any]) -> str:
     """A warning of the quality as a sentence that names its pictures."""
-    views = " and ".join(map(str, warning["views"]))
-    return f"picture{'s' if len(warning['views']) > 1 else ''} {views}: {warning['text']}" if views else warning["text"]
+    views = [str(view) for view in warning["views"]]
+    if not views:
+        return warning["text"]
+    named = f"pictures {', '.join(views[:-1])} and {views[-1]}" if len(views) > 1 else f"picture {views[0]}"
+    return f"{named}: {warning['text']}"
 
 
 def estimate_cameras(images: Sequence[Any], weights: Any = None, **options: Any) -> Rig:
@@ -128,6 +131,8 @@ def estimate_scene(
     pictures = [torch.from_numpy(picture) for picture in alpha_pictures(images, WHERE)]
     network, name = weights_of(weights, checkpoints, WHERE)
     in_memory = isinstance(network, _model.VGGT)
+    if in_memory and any(option is not None for option in (config, dtype, device)):
+        raise ValueError(f"[{WHERE}] config, dtype, device: expected none beside a VGGT in memory, got one")
     options = {
         "sizing": str(sizing),
         "percentile": number(percentile, "percentile", WHERE),
@@ -140,14 +145,14 @@ def estimate_scene(
             pictures,
             **options,
             chunk=whole_number(chunk, "chunk", WHERE, low=1, high=1024),
-            config=None if config is None or in_memory else dict(config),
+            config=None if config is None else dict(config),
             dtype=_loading.dtype_of(dtype, "dtype", WHERE),
             device=_loading.device_of(device, "device", WHERE),
             cache=None if in_memory else cache_of(cache),
             progress=progress,
         )
-    settings = {"estimated": "vggt", "weights": name, **options, "dtype": str(dtype or "float32").replace("torch.", "")}
-    settings["unit"] = "arbitrary, not metres"
+    kept = "as in memory" if in_memory else str(dtype or "float32").replace("torch.", "")
+    settings = {"estimated": "vggt", "weights": name, **options, "dtype": kept, "unit": "arbitrary, not metres"}
     estimate = _estimate(made, settings)
     for text in estimate.warnings:
         (notice or _warn)(text)

@@ -38,15 +38,18 @@ void check_picture(const at::Tensor& picture, std::int64_t index) {
   check_shape(fits, where, name_of(index), "(H, W, 3) or (H, W, 4)", picture.sizes());
   check(picture.scalar_type() == at::kByte, where, name_of(index), "dtype uint8", at::toString(picture.scalar_type()));
   const auto side = std::max(picture.size(0), picture.size(1));
-  check_shape(side <= Camera::max_size, where, name_of(index), text_of("sides up to ", Camera::max_size), picture.sizes());
+  check_shape(side <= Camera::max_size, where, name_of(index), text_of("sides up to ", Camera::max_size),
+              picture.sizes());
   const at::Tensor pixels = colors_of(picture).flatten(0, 1);
-  const auto range = (std::get<0>(pixels.max(0)).to(at::kInt) - std::get<0>(pixels.min(0)).to(at::kInt)).max().item<int>();
+  const auto range =
+      (std::get<0>(pixels.max(0)).to(at::kInt) - std::get<0>(pixels.min(0)).to(at::kInt)).max().item<int>();
   check(range > 2, where, name_of(index), "a picture that shows something", "one colour");
 }
 
 void check_pictures(const Pictures& pictures) {
   check<ShapeError>(!pictures.empty(), where, "pictures", "at least one", "none");
-  check<ShapeError>(pictures.size() <= most_pictures, where, "pictures", text_of("at most ", most_pictures), pictures.size());
+  check<ShapeError>(pictures.size() <= most_pictures, where, "pictures", text_of("at most ", most_pictures),
+                    pictures.size());
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     check_picture(pictures[i], static_cast<std::int64_t>(i));
     for (std::size_t j = 0; j < i; ++j) {
@@ -59,15 +62,16 @@ void check_pictures(const Pictures& pictures) {
 void check_options(const EstimateOptions& options) {
   const auto in = [](double value, double low, double high) { return value >= low && value <= high; };
   check(in(options.percentile, 0.0, 100.0), where, "percentile", "0 to 100", options.percentile);
-  check(in(options.min_confidence, 0.0, 1e30), where, "min_confidence", "a number of at least 0", options.min_confidence);
+  check(in(options.min_confidence, 0.0, 1e30), where, "min_confidence", "a number of at least 0",
+        options.min_confidence);
   check(in(options.pixel_offset, 0.0, 1.0), where, "pixel_offset", "0 to 1", options.pixel_offset);
 }
 
 vggt::Reading read_pictures(const Vggt& network, const at::Tensor& images, const EstimateOptions& options) {
   const at::NoGradGuard no_gradients;
   const at::Device device = network.parameters().named().front().second.device();
-  const VggtOutput output = network.forward(
-      images.unsqueeze(0).to(device), {.points = false, .chunk = options.chunk, .progress = options.progress});
+  const VggtOutput output = network.forward(images.unsqueeze(0).to(device),
+                                            {.points = false, .chunk = options.chunk, .progress = options.progress});
   const auto home = [](const at::Tensor& tensor) { return tensor[0].to(at::kCPU, at::kFloat).contiguous(); };
   return {home(output.pose_enc), home(output.depth.squeeze(-1)), home(output.depth_conf)};
 }
@@ -79,7 +83,8 @@ void check_reading(const vggt::Reading& reading) {
     const auto holds = [&](bool condition, const char* expected, const auto& got) {
       check<NumericalError>(condition, where, name_of(i), expected, got);
     };
-    const bool finite = at::isfinite(poses[i]).all().item<bool>() && at::isfinite(reading.depth[i]).all().item<bool>() &&
+    const bool finite = at::isfinite(poses[i]).all().item<bool>() &&
+                        at::isfinite(reading.depth[i]).all().item<bool>() &&
                         at::isfinite(reading.depth_confidence[i]).all().item<bool>();
     holds(finite, "finite cameras and depths of the network", "NaN or infinity");
     const double length = poses[i].narrow(0, 3, 4).norm().item<double>();
@@ -95,7 +100,8 @@ template <typename Matrix>
 Matrix matrix_from(const at::Tensor& tensor) {
   Matrix matrix;
   for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
-    for (Eigen::Index column = 0; column < matrix.cols(); ++column) matrix(row, column) = tensor[row][column].item<double>();
+    for (Eigen::Index column = 0; column < matrix.cols(); ++column)
+      matrix(row, column) = tensor[row][column].item<double>();
   }
   return matrix;
 }
@@ -160,7 +166,8 @@ double least_confidence(const at::Tensor& confidence, const EstimateOptions& opt
   return std::max(at_rank, options.min_confidence);
 }
 
-void add_points(SceneEstimate& estimate, const SeenScene& scene, const at::Tensor& images, const EstimateOptions& options) {
+void add_points(SceneEstimate& estimate, const SeenScene& scene, const at::Tensor& images,
+                const EstimateOptions& options) {
   const double least = least_confidence(scene.depth_confidence.index({scene.shown}), options);
   std::vector<at::Tensor> points, colors, confidence;
   for (std::int64_t i = 0; i < images.size(0); ++i) {
@@ -185,13 +192,17 @@ void look_at_pictures(SceneQuality& quality, const at::Tensor& images, const Pic
   const at::Tensor small = at::adaptive_avg_pool2d(images, {32, 32});
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     const at::Tensor one = small[static_cast<std::int64_t>(i)];
-    if (one.flatten(1).std(1).max().item<double>() < 0.02) add("flat_picture", "the picture shows hardly anything", {i}, 0.25);
+    if (one.flatten(1).std(1).max().item<double>() < 0.02)
+      add("flat_picture", "the picture shows hardly anything", {i}, 0.25);
     for (std::size_t j = 0; j < i; ++j) {
-      const double difference = (images[static_cast<std::int64_t>(j)] - images[static_cast<std::int64_t>(i)]).abs().mean().item<double>();
+      const double difference =
+          (images[static_cast<std::int64_t>(j)] - images[static_cast<std::int64_t>(i)]).abs().mean().item<double>();
       if (difference < 1.5 / 255.0) add("same_view", "two pictures that are nearly the same", {j, i}, 0.0);
     }
   }
-  if (!of_one_size(pictures)) add("sizes", "the pictures' sizes differ: the rig is that of their middle squares, all of the largest one's size", {}, 1.0);
+  if (!of_one_size(pictures))
+    add("sizes", "the pictures' sizes differ: the rig is that of their middle squares, all of the largest one's size",
+        {}, 1.0);
 }
 
 void look_at_cameras(SceneQuality& quality, const std::vector<Camera>& cameras) {
@@ -201,13 +212,31 @@ void look_at_cameras(SceneQuality& quality, const std::vector<Camera>& cameras) 
     quality.fov_x.push_back(2.0 * degree * std::atan(0.5 * camera.width() / fx));
     quality.fov_y.push_back(2.0 * degree * std::atan(0.5 * camera.height() / fy));
     if (std::max(fx / fy, fy / fx) > 1.1) {
-      quality.warnings.push_back({"focal_ratio", "fx and fy differ by more than 10 %: the pixels of most cameras are square", {i}});
+      quality.warnings.push_back(
+          {"focal_ratio", "fx and fy differ by more than 10 %: the pixels of most cameras are square", {i}});
     }
   }
   const auto [least, most] = std::minmax_element(quality.fov_x.begin(), quality.fov_x.end());
   if (*most > 1.5 * *least) {
-    quality.warnings.push_back({"focal_lengths", "the fields of view differ by more than half: do not take them for one camera's", {}});
+    quality.warnings.push_back(
+        {"focal_lengths", "the fields of view differ by more than half: do not take them for one camera's", {}});
   }
+}
+
+// Warnings of one picture each that say the same become one of all these pictures.
+std::vector<Finding> gathered(std::vector<Finding> warnings) {
+  std::vector<Finding> result;
+  for (Finding& warning : warnings) {
+    const auto same = std::find_if(result.begin(), result.end(), [&](const Finding& other) {
+      return warning.views.size() == 1 && other.name == warning.name && other.text == warning.text;
+    });
+    if (same == result.end()) {
+      result.push_back(std::move(warning));
+    } else {
+      same->views.push_back(warning.views[0]);
+    }
+  }
+  return result;
 }
 
 SceneEstimate estimate_of(const vggt::Reading& reading, const VggtPictures& prepared, const Pictures& pictures,
@@ -217,12 +246,19 @@ SceneEstimate estimate_of(const vggt::Reading& reading, const VggtPictures& prep
       cameras_from_pose_encoding(reading.pose_enc.to(at::kDouble), reading.depth.size(1), reading.depth.size(2)),
       reading.depth, reading.depth_confidence, shown_in(prepared, pictures)};
   std::vector<Camera> cameras = cameras_of(scene.cameras, prepared, pictures);
-  SceneEstimate estimate{.cameras = cameras, .rig = rig_of(cameras, pictures), .points = {}, .colors = {}, .confidence = {},
-                         .depth = reading.depth, .depth_confidence = reading.depth_confidence,
-                         .placements = prepared.placements, .quality = scene_quality(scene)};
+  SceneEstimate estimate{.cameras = cameras,
+                         .rig = rig_of(cameras, pictures),
+                         .points = {},
+                         .colors = {},
+                         .confidence = {},
+                         .depth = reading.depth,
+                         .depth_confidence = reading.depth_confidence,
+                         .placements = prepared.placements,
+                         .quality = scene_quality(scene)};
   add_points(estimate, scene, prepared.images, options);
   look_at_pictures(estimate.quality, prepared.images, pictures);
   look_at_cameras(estimate.quality, cameras);
+  estimate.quality.warnings = gathered(std::move(estimate.quality.warnings));
   return estimate;
 }
 
@@ -232,7 +268,8 @@ VggtPictures prepared_pictures(const Pictures& pictures, const EstimateOptions& 
 
 }  // namespace
 
-SceneEstimate estimate_cameras(const Vggt& network, const std::vector<at::Tensor>& pictures, const EstimateOptions& options) {
+SceneEstimate estimate_cameras(const Vggt& network, const std::vector<at::Tensor>& pictures,
+                               const EstimateOptions& options) {
   check_options(options);
   check_pictures(pictures);
   const VggtPictures prepared = prepared_pictures(pictures, options, network.config());
@@ -245,7 +282,8 @@ SceneEstimate estimate_cameras(const std::filesystem::path& weights, const std::
   check_pictures(pictures);
   const VggtPictures prepared = prepared_pictures(pictures, options, vggt_config_of(weights, loading));
   if (options.cache.empty()) {
-    return estimate_of(read_pictures(load_vggt(weights, loading), prepared.images, options), prepared, pictures, options);
+    return estimate_of(read_pictures(load_vggt(weights, loading), prepared.images, options), prepared, pictures,
+                       options);
   }
   const vggt::ReadingCache cache(options.cache, vggt_identity(weights, loading), prepared.images, options.notice);
   std::optional<vggt::Reading> reading = cache.find();

@@ -27,8 +27,8 @@ constexpr std::uint64_t longest_config = 1 << 20;  // [byte]
 // The sizes of a tensor that must be there with so many axes.
 at::IntArrayRef sizes_of(const TensorMap& tensors, const std::string& name, std::int64_t axes) {
   const auto found = tensors.find(name);
-  check<FormatError>(found != tensors.end() && found->second.defined(), where, name, "VGGT's tensors under their published names",
-                     "no tensor of that name");
+  check<FormatError>(found != tensors.end() && found->second.defined(), where, name,
+                     "VGGT's tensors under their published names", "no tensor of that name");
   const bool fits = found->second.dim() == axes && found->second.numel() > 0;
   check<FormatError>(fits, where, name, text_of(axes, " axes"), shape_text(found->second.sizes()));
   return found->second.sizes();
@@ -43,13 +43,15 @@ std::int64_t count_blocks(const TensorMap& tensors, const std::string& prefix) {
 std::array<std::int64_t, 4> taps_of(std::int64_t depth) {
   if (depth == published_depth) return VggtConfig().taps;
   std::array<std::int64_t, 4> taps{};
-  for (std::int64_t i = 0; i < 4; ++i) taps[static_cast<std::size_t>(i)] = std::max<std::int64_t>((i + 1) * depth / 4 - 1, 0);
+  for (std::int64_t i = 0; i < 4; ++i)
+    taps[static_cast<std::size_t>(i)] = std::max<std::int64_t>((i + 1) * depth / 4 - 1, 0);
   return taps;
 }
 
 std::int64_t side_of_table(std::int64_t rows) {
   const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(rows - 1))));
-  check<FormatError>(side * side == rows - 1, where, "aggregator.patch_embed.pos_embed", "1 + a square number of rows", rows);
+  check<FormatError>(side * side == rows - 1, where, "aggregator.patch_embed.pos_embed", "1 + a square number of rows",
+                     rows);
   return side;
 }
 
@@ -84,7 +86,8 @@ nlohmann::json config_beside(const std::filesystem::path& weights) {
   const auto file = (std::filesystem::is_directory(weights) ? weights : weights.parent_path()) / "config.json";
   nlohmann::json known = nlohmann::json::object();
   if (!std::filesystem::is_regular_file(file)) return known;
-  const auto object = nlohmann::json::parse(read_file(file, longest_config, where), nullptr, /*allow_exceptions=*/false);
+  const auto object =
+      nlohmann::json::parse(read_file(file, longest_config, where), nullptr, /*allow_exceptions=*/false);
   check<FormatError>(object.is_object(), where, file.string(), "an object of JSON", "something else");
   for (const char* key : {"cam_heads", "taps"}) {
     if (object.contains(key)) known[key] = object[key];
@@ -100,7 +103,8 @@ TensorMap placed(const MappedWeights& weights, TensorMap tensors, const VggtLoad
   for (const auto& [name, tensor] : tensors) progress.total += tensor.nbytes();
   const auto advance = [&](std::uint64_t bytes) {
     progress.done += bytes;
-    if (options.progress && !options.progress(progress)) throw Interrupted("[vggt::load_vggt] stopped by the progress callback");
+    if (options.progress && !options.progress(progress))
+      throw Interrupted("[vggt::load_vggt] stopped by the progress callback");
   };
   for (auto& [name, tensor] : tensors) {
     const at::ScalarType dtype = is_trunk(name) ? options.dtype : at::kFloat;
@@ -140,7 +144,8 @@ VggtConfig vggt_config_from_tensors(const TensorMap& tensors) {
 }
 
 std::filesystem::path vggt_weights_path(const std::filesystem::path& path) {
-  check<FormatError>(std::filesystem::exists(path), where, path.string(), "a file of weights, or a folder with one", "nothing there");
+  check<FormatError>(std::filesystem::exists(path), where, path.string(), "a file of weights, or a folder with one",
+                     "nothing there");
   for (const char* name : {"model.safetensors", "model.pt", "vggt_1B_commercial.pt"}) {
     if (std::filesystem::is_regular_file(path / name)) return path / name;
   }
@@ -171,7 +176,8 @@ Vggt load_vggt(const std::filesystem::path& path, const VggtLoadOptions& options
   const MappedWeights weights(file);
   TensorMap tensors = vggt_tensors(weights.tensors());
   for (const auto& [name, tensor] : tensors) {
-    check<FormatError>(tensor.is_floating_point(), where, name, "floating-point numbers", at::toString(tensor.scalar_type()));
+    check<FormatError>(tensor.is_floating_point(), where, name, "floating-point numbers",
+                       at::toString(tensor.scalar_type()));
   }
   const VggtConfig config = options.config ? *options.config : vggt_config_from_tensors(tensors, config_beside(file));
   Vggt(config, Parameters(tensors));  // says what does not fit before anything is copied

@@ -20,7 +20,8 @@ constexpr const char* version = "vggt reading 1";
 std::string digest(const at::Tensor& tensor) {
   const at::Tensor values = tensor.contiguous();
   const auto* const bytes = static_cast<const char*>(values.const_data_ptr());
-  return c10::sha1(text_of(values.scalar_type(), ' ', shape_text(values.sizes()), '\n') + std::string(bytes, values.nbytes()))
+  return c10::sha1(text_of(values.scalar_type(), ' ', shape_text(values.sizes()), '\n') +
+                   std::string(bytes, values.nbytes()))
       .str();
 }
 
@@ -58,17 +59,20 @@ Reading ReadingCache::read() const {
     const auto found = file.metadata().find(key);
     return found == file.metadata().end() ? std::string("nothing") : found->second;
   };
-  check<FormatError>(text("content") == content_, where, path().string(), "what was seen in these pictures", "something else");
+  check<FormatError>(text("content") == content_, where, path().string(), "what was seen in these pictures",
+                     "something else");
   const auto tensor = [&](const char* name, std::vector<std::int64_t> shape) {
     check<FormatError>(file.contains(name), where, path().string(), name, "no such tensor");
     const at::Tensor values = file.tensor(name).clone();
     const bool fits = values.sizes() == at::IntArrayRef(shape) && values.scalar_type() == at::kFloat;
-    check<FormatError>(fits, where, path().string(), text_of(name, " of ", shape_text(shape)), shape_text(values.sizes()));
+    check<FormatError>(fits, where, path().string(), text_of(name, " of ", shape_text(shape)),
+                       shape_text(values.sizes()));
     return values;
   };
   const Reading reading{tensor("pose_enc", {pictures_, 9}), tensor("depth", {pictures_, height_, width_}),
                         tensor("depth_confidence", {pictures_, height_, width_})};
-  check<FormatError>(text("checksum") == checksum(reading), where, path().string(), "numbers of its checksum", "others");
+  check<FormatError>(text("checksum") == checksum(reading), where, path().string(), "numbers of its checksum",
+                     "others");
   return reading;
 }
 

@@ -18,8 +18,8 @@ struct Reading {
   at::Tensor depth_confidence;  // (S, H, W) float32
 };
 
-/// Readings on disk. A file's name is the SHA-1 of all that a reading depends on; it carries that text and a checksum, and
-/// appears complete or not at all.
+/// Readings on disk. A file's name is the SHA-1 of all that a reading depends on; it carries that text and a checksum,
+/// and appears complete or not at all.
 class ReadingCache {
  public:
   using Notice = std::function<void(const std::string&)>;

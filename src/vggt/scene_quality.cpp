@@ -79,10 +79,12 @@ class SceneMeasure {
     const at::Tensor pose = scene_.cameras.extrinsics[other];
     const at::Tensor in_camera = at::matmul(points, pose.narrow(1, 0, 3).t()) + pose.select(1, 3);
     const at::Tensor z = in_camera.select(1, 2);
-    const at::Tensor pixels = at::matmul(in_camera, scene_.cameras.intrinsics[other].t()).narrow(1, 0, 2) / z.unsqueeze(1);
+    const at::Tensor pixels =
+        at::matmul(in_camera, scene_.cameras.intrinsics[other].t()).narrow(1, 0, 2) / z.unsqueeze(1);
     const at::Tensor x = pixels.select(1, 0), y = pixels.select(1, 1);
     const std::int64_t height = scene_.depth.size(1), width = scene_.depth.size(2);
-    at::Tensor inside = z.gt(0).logical_and(x.ge(0)).logical_and(x.lt(width)).logical_and(y.ge(0)).logical_and(y.lt(height));
+    at::Tensor inside =
+        z.gt(0).logical_and(x.ge(0)).logical_and(x.lt(width)).logical_and(y.ge(0)).logical_and(y.lt(height));
     const at::Tensor column = at::where(inside, x, 0.0).floor().to(at::kLong);
     const at::Tensor row = at::where(inside, y, 0.0).floor().to(at::kLong);
     inside = inside.logical_and(scene_.shown[other].index({row, column}));
@@ -119,7 +121,8 @@ void measure_pairs(const SceneMeasure& measure, SceneQuality& quality) {
   quality.agreement = share_of(error.le(depth_tolerance));
   quality.depth_error = median_of(error);
   for (std::size_t i = 0; i < together.size(); ++i) {
-    if (share_of(together[i]) < 0.1) quality.warnings.push_back({"little_overlap", "less than 10 % of what the picture shows is in another one", {i}});
+    if (share_of(together[i]) < 0.1)
+      quality.warnings.push_back({"little_overlap", "less than 10 % of what the picture shows is in another one", {i}});
   }
 }
 
@@ -127,11 +130,14 @@ void warn(SceneQuality& quality) {
   const auto add = [&](const char* name, const std::string& text) { quality.warnings.push_back({name, text, {}}); };
   const auto percent = [](double share) { return std::to_string(static_cast<int>(std::lround(100.0 * share))) + " %"; };
   if (quality.baseline < 0.02) {
-    add("short_baseline", "the cameras are less than 2 % of the depth apart: their distance, and with it all depth, is hardly known");
+    add("short_baseline",
+        "the cameras are less than 2 % of the depth apart: their distance, and with it all depth, is hardly known");
   }
   if (quality.parallax < 1.0) add("parallel_rays", "points see the cameras within 1 degree: depth is hardly known");
   if (quality.agreement < 0.3) {
-    add("disagreeing_depth", "only " + percent(quality.agreement) + " of the points lie where another picture's depth has them: the cameras do not fit the pictures");
+    add("disagreeing_depth",
+        "only " + percent(quality.agreement) +
+            " of the points lie where another picture's depth has them: the cameras do not fit the pictures");
   }
 }
 
@@ -145,7 +151,8 @@ SceneQuality scene_quality(const SeenScene& scene) {
   quality.depth = measure.depth();
   quality.depth_confidence = median_of(scene.depth_confidence.index({scene.shown}));
   if (measure.count() == 1) {
-    quality.warnings.push_back({"one_picture", "one picture shows no distances: only the focal lengths are estimated", {0}});
+    quality.warnings.push_back(
+        {"one_picture", "one picture shows no distances: only the focal lengths are estimated", {0}});
     return quality;
   }
   measure_pairs(measure, quality);

@@ -266,6 +266,12 @@ def test_options_out_of_range_are_refused(options, told, weights):
         estimate_cameras(tiny_vggt.pictures("two"), weights, **options)
 
 
+def test_a_network_in_memory_is_taken_as_it_is(network):
+    with pytest.raises(ValueError, match="expected none beside a VGGT in memory"):
+        estimate_cameras(tiny_vggt.pictures("two"), network, dtype="bfloat16")
+    assert estimate_scene(tiny_vggt.pictures("two"), network).settings["dtype"] == "as in memory"
+
+
 def test_missing_and_damaged_weights_are_refused(weights, tmp_path):
     pictures = tiny_vggt.pictures("two")
     with pytest.raises(ValueError, match="no such path"):

@@ -29,7 +29,8 @@ struct OnDisk {
 
   OnDisk() { save_safetensors(weights, tiny_vggt_tensors()); }
 
-  SceneEstimate estimate(const std::vector<at::Tensor>& pictures, EstimateOptions options = {}, VggtLoadOptions loading = {}) {
+  SceneEstimate estimate(const std::vector<at::Tensor>& pictures, EstimateOptions options = {},
+                         VggtLoadOptions loading = {}) {
     options.cache = folder.path / "cache";
     options.notice = [this](const std::string& text) { notices.push_back(text); };
     options.progress = [this](std::int64_t done, std::int64_t) {
@@ -40,9 +41,7 @@ struct OnDisk {
     return estimate_cameras(weights, pictures, options, loading);
   }
 
-  std::filesystem::path cached() const {
-    return std::filesystem::directory_iterator(folder.path / "cache")->path();
-  }
+  std::filesystem::path cached() const { return std::filesystem::directory_iterator(folder.path / "cache")->path(); }
 };
 
 bool same(const SceneEstimate& a, const SceneEstimate& b) {
@@ -72,14 +71,16 @@ TEST_CASE("cameras are those of the network, in the pictures' own pixels, and po
       const at::Tensor point = estimate.points[index];
       const auto pixel = camera.project({point[0].item<double>(), point[1].item<double>(), point[2].item<double>()});
       REQUIRE(pixel);
-      CHECK(pixel->x() * at_.scale_x + at_.offset_x == doctest::Approx(static_cast<double>(column) + 0.5).epsilon(1e-3));
+      CHECK(pixel->x() * at_.scale_x + at_.offset_x ==
+            doctest::Approx(static_cast<double>(column) + 0.5).epsilon(1e-3));
       CHECK(pixel->y() * at_.scale_y + at_.offset_y == doctest::Approx(static_cast<double>(row) + 0.5).epsilon(1e-3));
     }
   }
 }
 
 TEST_CASE("borders around pictures have no points") {
-  const SceneEstimate estimate = estimate_cameras(tiny_network(), noise_pictures(2, 28, 56), {.sizing = VggtSizing::pad, .percentile = 0.0});
+  const SceneEstimate estimate =
+      estimate_cameras(tiny_network(), noise_pictures(2, 28, 56), {.sizing = VggtSizing::pad, .percentile = 0.0});
   CHECK(estimate.depth.size(1) == 28);
   CHECK(estimate.points.size(0) == 2 * 14 * 28);
 }
@@ -176,11 +177,14 @@ TEST_CASE("pictures that show no scene are refused") {
   };
   auto pictures = noise_pictures(3);
   refused({}, "pictures: expected at least one, got none");
-  refused({pictures[0], pictures[1], pictures[0].clone()}, "pictures[0], pictures[2]: expected pictures of different places");
-  refused({pictures[0], at::zeros({28, 28, 3}, at::kByte)}, "pictures[1]: expected a picture that shows something, got one colour");
+  refused({pictures[0], pictures[1], pictures[0].clone()},
+          "pictures[0], pictures[2]: expected pictures of different places");
+  refused({pictures[0], at::zeros({28, 28, 3}, at::kByte)},
+          "pictures[1]: expected a picture that shows something, got one colour");
   refused({pictures[0], at::zeros({28, 28}, at::kByte)}, "pictures[1]: expected (H, W, 3) or (H, W, 4)");
   refused({pictures[0].to(at::kFloat)}, "pictures[0]: expected dtype uint8");
-  CHECK_THROWS_WITH_AS(estimate_cameras(network, pictures, {.percentile = 101.0}), doctest::Contains("percentile"), ValueError);
+  CHECK_THROWS_WITH_AS(estimate_cameras(network, pictures, {.percentile = 101.0}), doctest::Contains("percentile"),
+                       ValueError);
 }
 
 TEST_CASE("pictures that are nearly the same have no confidence") {

@@ -33,7 +33,8 @@ TEST_CASE("what shapes do not tell is taken from a config.json beside the weight
   config.cam_heads = 4;
   config.taps = {1, 1, 2, 3};
   save_safetensors(folder.path / "model.safetensors", tiny_vggt_tensors(config));
-  write_text(folder.path / "config.json", R"({"img_size": 518, "embed_dim": 1024, "cam_heads": 4, "taps": [1, 1, 2, 3]})");
+  write_text(folder.path / "config.json",
+             R"({"img_size": 518, "embed_dim": 1024, "cam_heads": 4, "taps": [1, 1, 2, 3]})");
   CHECK(vggt_config_json(load_vggt(folder.path).config()) == vggt_config_json(config));
   CHECK(vggt_config_json(vggt_config_of(folder.path)) == vggt_config_json(config));
   write_text(folder.path / "config.json", "{");
@@ -75,11 +76,13 @@ TEST_CASE("missing, extra and mis-shaped tensors are listed, other files refused
                                          "point_head.norm.bias expected (32,) got (5,)"),
                        FormatError);
   save_safetensors(folder.path / "model.safetensors", {{"x", at::zeros({1})}});
-  CHECK_THROWS_WITH_AS(load_vggt(folder.path), doctest::Contains("VGGT's tensors under their published names"), FormatError);
+  CHECK_THROWS_WITH_AS(load_vggt(folder.path), doctest::Contains("VGGT's tensors under their published names"),
+                       FormatError);
   write_text(folder.path / "model.safetensors", "damaged");
   CHECK_THROWS_AS(load_vggt(folder.path), FormatError);
   CHECK_THROWS_WITH_AS(load_vggt(folder.path / "none"), doctest::Contains("got nothing there"), FormatError);
-  CHECK_THROWS_WITH_AS(load_vggt(folder.path, {.dtype = at::kDouble}), doctest::Contains("float32, bfloat16"), ValueError);
+  CHECK_THROWS_WITH_AS(load_vggt(folder.path, {.dtype = at::kDouble}), doctest::Contains("float32, bfloat16"),
+                       ValueError);
 }
 
 TEST_CASE("loading counts bytes and stops when asked to") {

@@ -14,8 +14,18 @@ namespace action_images::testing {
 
 /// A VGGT of a few thousand weights that takes pictures of 28 x 28 pixels.
 inline VggtConfig tiny_vggt_config() {
-  VggtConfig config{.img_size = 28, .patch = 14, .embed = 16, .heads = 2, .dino_depth = 1, .depth = 4, .reg = 2,
-                    .cam_depth = 1, .cam_heads = 2, .features = 8, .out_channels = {4, 8, 8, 8}, .taps = {0, 1, 2, 3}};
+  VggtConfig config{.img_size = 28,
+                    .patch = 14,
+                    .embed = 16,
+                    .heads = 2,
+                    .dino_depth = 1,
+                    .depth = 4,
+                    .reg = 2,
+                    .cam_depth = 1,
+                    .cam_heads = 2,
+                    .features = 8,
+                    .out_channels = {4, 8, 8, 8},
+                    .taps = {0, 1, 2, 3}};
   return config;
 }
 

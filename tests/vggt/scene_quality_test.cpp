@@ -19,7 +19,8 @@ SeenScene wall(const std::vector<double>& places, double error = 0.0) {
   const auto options = at::TensorOptions(at::kDouble);
   SeenScene scene;
   scene.cameras.extrinsics = at::eye(4, options).narrow(0, 0, 3).repeat({count, 1, 1});
-  scene.cameras.intrinsics = at::tensor({60.0, 0.0, 32.0, 0.0, 60.0, 32.0, 0.0, 0.0, 1.0}, options).view({3, 3}).repeat({count, 1, 1});
+  scene.cameras.intrinsics =
+      at::tensor({60.0, 0.0, 32.0, 0.0, 60.0, 32.0, 0.0, 0.0, 1.0}, options).view({3, 3}).repeat({count, 1, 1});
   for (std::int64_t i = 0; i < count; ++i) scene.cameras.extrinsics[i][0][3] = -places[static_cast<std::size_t>(i)];
   scene.depth = at::full({count, size, size}, 2.0, at::kFloat);
   if (count > 1) scene.depth[1] *= 1.0 + error;
@@ -29,7 +30,8 @@ SeenScene wall(const std::vector<double>& places, double error = 0.0) {
 }
 
 bool warns(const SceneQuality& quality, const char* name) {
-  return std::any_of(quality.warnings.begin(), quality.warnings.end(), [&](const Finding& finding) { return finding.name == name; });
+  return std::any_of(quality.warnings.begin(), quality.warnings.end(),
+                     [&](const Finding& finding) { return finding.name == name; });
 }
 
 }  // namespace

@@ -24,15 +24,16 @@ struct VggtLoadOptions {
 
 /// The sizes of a network by the shapes of its tensors under the published names.
 ///
-/// What shapes do not tell is taken from `known`, and else as VGGT-1B has it: as many heads in the camera head as in the
-/// trunk, and for 24 pairs of blocks the taps 4, 11, 17, 23, for others four evenly spaced ones that end with the last.
+/// What shapes do not tell is taken from `known`, and else as VGGT-1B has it: as many heads in the camera head as in
+/// the trunk, and for 24 pairs of blocks the taps 4, 11, 17, 23, for others four evenly spaced ones that end with the
+/// last.
 /// @param known  fields by name that are not to be guessed (cam_heads, taps); others are overruled by the shapes.
 /// @throws FormatError naming a tensor that is missing or has other axes, or sizes that do not make a network.
 VggtConfig vggt_config_from_tensors(const TensorMap& tensors, const nlohmann::json& known);
 VggtConfig vggt_config_from_tensors(const TensorMap& tensors);
 
-/// The file of weights that a path means: itself, or of a folder model.safetensors, model.pt or vggt_1B_commercial.pt, the
-/// first that is there; a folder with none of them is left to MappedWeights.
+/// The file of weights that a path means: itself, or of a folder model.safetensors, model.pt or vggt_1B_commercial.pt,
+/// the first that is there; a folder with none of them is left to MappedWeights.
 /// @throws FormatError if there is no such path.
 std::filesystem::path vggt_weights_path(const std::filesystem::path& path);
 

@@ -22,8 +22,9 @@ struct SceneQuality {
   double agreement = 0.0;            ///< share of those whose depth there is the other map's within 5 %, 0..1
   double depth_error = 0.0;          ///< median difference of these depths, relative to the other map's
   double depth_confidence = 0.0;     ///< median of the network's own, >= 1
-  /// 0: nothing supports these cameras; 1: all of the numbers above are as of a good scene. The least of four ramps, from
-  /// 0 up to baseline 0.05, parallax 3 deg and overlap 0.3, and of agreement from 0.1 to 0.6. A rule, not a probability.
+  /// 0: nothing supports these cameras; 1: all of the numbers above are as of a good scene. The least of four ramps,
+  /// from 0 up to baseline 0.05, parallax 3 deg and overlap 0.3, and of agreement from 0.1 to 0.6. A rule, not a
+  /// probability.
   double confidence = 0.0;
   std::vector<Finding> warnings;
 };
@@ -36,8 +37,8 @@ struct SeenScene {
   at::Tensor shown;             ///< (S, H, W) bool: pixels that are not borders
 };
 
-/// Measures everything but fov_x and fov_y, and warns where it is poor. A few thousand points of a picture are looked at,
-/// and of more than 16 pictures each with the next eight.
+/// Measures everything but fov_x and fov_y, and warns where it is poor. A few thousand points of a picture are looked
+/// at, and of more than 16 pictures each with the next eight.
 SceneQuality scene_quality(const SeenScene& scene);
 
 /// All fields; numbers that are not finite are null.
