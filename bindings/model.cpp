@@ -5,7 +5,7 @@
 #define LAYERS(X)                                                                                            \
   X(tensor) X(weights) X(wan) X(wan_functional) X(image_encoder) X(vae) X(text) X(vggt) X(sample) X(video) \
   X(action_head) X(world) X(loading) X(data) X(clip_sampler) X(pickle) X(video_writer) X(dist) X(train)    \
-  X(vae_finetuning)
+  X(vae_finetuning) X(cameras)
 #define DECLARE(layer) void bind_##layer(pybind11::module_&);
 LAYERS(DECLARE)
 

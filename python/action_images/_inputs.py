@@ -18,6 +18,11 @@ def pictures(images: Sequence[Any] | None, where: str) -> list[np.ndarray]:
     return [_picture(image, f"images[{view}]", where) for view, image in enumerate(_views(images, "images", where))]
 
 
+def alpha_pictures(images: Sequence[Any] | None, where: str) -> list[np.ndarray]:
+    """The same with an alpha channel where there is one, (H, W, 3 or 4); of a video's path the first frame."""
+    return [_alpha_picture(image, f"images[{view}]", where) for view, image in enumerate(_views(images, "images", where))]
+
+
 def videos_of(videos: Sequence[Any], where: str) -> list[np.ndarray]:
     """One (T, H, W, 3) uint8 array for each video: an array or a path. Raises ValueError for others."""
     return [
@@ -74,6 +79,36 @@ def _picture(image: Any, argument: str, where: str) -> np.ndarray:
         except OSError as error:
             raise FormatError(f"[{where}] {argument}: expected a complete picture, got {error}") from error
     return _pixels(image, argument, "(H, W, 3)", where)
+
+
+def _alpha_picture(image: Any, argument: str, where: str) -> np.ndarray:
+    if _is_path(image):
+        if os.fspath(image).lower().endswith(".mp4"):
+            return _model.read_video(image, frames=1)[0]
+        image = _opened(image)
+    if hasattr(image, "convert") and _has_alpha(image):
+        try:
+            return np.asarray(image.convert("RGBA"))
+        except OSError as error:
+            raise FormatError(f"[{where}] {argument}: expected a complete picture, got {error}") from error
+    return np.ascontiguousarray(_picture(image, argument, where))
+
+
+def _has_alpha(image: Any) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def _opened(path: Any) -> Any:
+    """A PIL image if the file has an alpha channel, which the reader of pictures leaves out; else the path."""
+    try:
+        from PIL import Image
+
+        with Image.open(path) as image:
+            if not _has_alpha(image):
+                return path
+        return Image.open(path)
+    except (ImportError, OSError, ValueError):
+        return path
 
 
 def _pixels(values: Any, argument: str, shape: str, where: str) -> np.ndarray:

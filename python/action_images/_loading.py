@@ -72,12 +72,12 @@ def options(
         "base": base_path(base, checkpoints),
         "model_id": model_id,
         "checkpoints": Path(checkpoints),
-        "dtype": _dtype(dtype, "dtype", where),
-        "device": _device(device, "device", where),
-        "vae_dtype": _dtype(vae_dtype, "vae_dtype", where),
-        "vae_device": _device(vae_device, "vae_device", where),
-        "text_dtype": _dtype(text_dtype, "text_dtype", where),
-        "text_device": _device(text_device, "text_device", where),
+        "dtype": dtype_of(dtype, "dtype", where),
+        "device": device_of(device, "device", where),
+        "vae_dtype": dtype_of(vae_dtype, "vae_dtype", where),
+        "vae_device": device_of(vae_device, "vae_device", where),
+        "text_dtype": dtype_of(text_dtype, "text_dtype", where),
+        "text_device": device_of(text_device, "text_device", where),
         "keep_text_encoder": keep_text_encoder,
         "embedding_cache": None if embedding_cache is None else Path(embedding_cache),
         "lora": [_lora(entry, where) for entry in lora],
@@ -91,7 +91,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=4)
 
 
-def _dtype(value: torch.dtype | str | None, argument: str, where: str) -> torch.dtype | None:
+def dtype_of(value: torch.dtype | str | None, argument: str, where: str) -> torch.dtype | None:
     dtype = getattr(torch, value, None) if isinstance(value, str) else value
     if dtype is not None and dtype in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
         return dtype
@@ -100,7 +100,7 @@ def _dtype(value: torch.dtype | str | None, argument: str, where: str) -> torch.
     raise ValueError(f"[{where}] {argument}: expected torch.float32, bfloat16 or float16, got {value!r}")
 
 
-def _device(value: torch.device | str | None, argument: str, where: str) -> torch.device | None:
+def device_of(value: torch.device | str | None, argument: str, where: str) -> torch.device | None:
     if value is None:
         return None
     try:

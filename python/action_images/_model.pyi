@@ -420,6 +420,43 @@ def intrinsics_of_pictures(
 ) -> Tensor:
     """Intrinsics (S, 3, 3) of the pictures themselves, from those of what the network saw."""
 
+def estimate_scene(
+    weights: VGGT | _Path,
+    pictures: Sequence[Tensor],
+    *,
+    sizing: str = "crop",
+    percentile: float = 50.0,
+    min_confidence: float = 0.0,
+    pixel_offset: float = 0.5,
+    chunk: int = 8,
+    cache: _Path | None = None,
+    config: _Config | None = None,
+    dtype: dtype | None = None,
+    device: device | None = None,
+    progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, Any]:
+    """Cameras and points of pictures, each (H, W, 3 or 4) uint8; action_images.model.estimate_scene documents it.
+
+    A dict of cameras (list, in the pictures' own pixels), rig, points (N, 3), colors (N, 3) uint8, confidence (N,), depth
+    and depth_confidence (S, H, W), placements, and quality as JSON. Raises ValueError, ShapeError, FormatError or
+    NumericalError.
+    """
+
+def common_pictures(pictures: Sequence[Tensor]) -> Tensor:
+    """The pictures (S, H, W, 3) uint8 that the rig of estimate_scene is for."""
+
+def center_crop_resize(pictures: Tensor, height: int, width: int) -> Tensor:
+    """Pictures (V, T, H, W, 3) uint8 cropped and resized as Camera.center_crop_resize puts them."""
+
+def load_vggt(
+    path: _Path, *, config: _Config | None = None, dtype: dtype | None = None, device: device | None = None
+) -> VGGT:
+    """The VGGT of published weights: a file, or a folder with one. They stay on disk, mapped, where they keep their dtype.
+
+    config: if the shapes do not tell it. dtype: of all but the heads. Raises FormatError for files that are missing,
+    damaged or of something else.
+    """
+
 class EmbeddingCache:
     """Prompt embeddings on disk, named by the SHA-1 of encoder, cleaning, length and prompt.
 

@@ -43,6 +43,7 @@ try:
         file_fingerprint,
         intrinsics_of_pictures,
         load_tensors,
+        load_vggt,
         merge_lora,
         points_from_depth,
         pose_encoding_from_cameras,
@@ -71,6 +72,8 @@ except ImportError as error:
 
 from . import _loading
 from ._action_head import train_action_head
+from ._cameras import SceneEstimate, common_pictures, estimate_cameras, estimate_scene
+from ._estimated_rollout import estimated_rig, in_own_unit
 from ._generate_options import native_options
 from ._inputs import pictures, videos_of
 from ._loading import embedded_models
@@ -88,6 +91,7 @@ __all__ = [
     "PatchVAE",
     "PromptEncoder",
     "Rollout",
+    "SceneEstimate",
     "TensorDecoded",
     "TensorRig",
     "Tokenizer",
@@ -101,14 +105,18 @@ __all__ = [
     "cameras_from_pose_encoding",
     "check_train_config",
     "clean_prompt",
+    "common_pictures",
     "convert_weights",
     "decode_tensor",
     "embedded_models",
     "encode_tensor",
+    "estimate_cameras",
+    "estimate_scene",
     "file_fingerprint",
     "inspect_weights",
     "intrinsics_of_pictures",
     "load_tensors",
+    "load_vggt",
     "merge_lora",
     "points_from_depth",
     "pose_encoding_from_cameras",
@@ -196,7 +204,8 @@ class WorldModel:
         images: Sequence[Any] | None,
         prompt: str = "",
         *,
-        rig: Rig,
+        rig: Rig | SceneEstimate | None = None,
+        vggt: Any = None,
         task: str = "i2va",
         actions: Any = None,
         first_action: Any = None,
@@ -230,7 +239,11 @@ class WorldModel:
             image, or a path. They are cropped and resized to the model's size, the rig with them.
         prompt: the instruction; may be empty for a2v and v2a.
         rig: cameras of the pictures, in any world frame; actions come out in the same. A rig that moves has the cameras
-            of all T frames: the video is what they would see, and actions are drawn and read with them.
+            of all T frames: the video is what they would see, and actions are drawn and read with them. Without a rig
+            VGGT estimates the cameras from the pictures (of videos the first frames), as the release does; so does
+            beforehand estimate_scene, whose result may be given. Then actions are in VGGT's unit, which is not metres,
+            known ones can only be told by view_actions, and the rollout's settings["cameras"] and scene say what was seen.
+        vggt: weights for that, as estimate_scene takes them.
         task: "i2va" plans: video and action images. "a2v" simulates `actions`: video. "v2a" labels `videos`: action
             images. "i2v" makes plain video. "i2a" plans action images alone, from a shorter sequence.
         actions: a2v: (T, 7). first_action: (7,), where the gripper is in the pictures, if known (i2va, v2a, i2a).
@@ -258,10 +271,10 @@ class WorldModel:
 
         Raises ShapeError for a wrong number or size of pictures, or frames not 4k + 1; FormatError for files that
         cannot be read; ValueError for an empty or over-long prompt, missing actions, a rig that moves for another
-        number of frames, NaN, or a number out of range.
+        number of frames, NaN, or a number out of range; without a rig also what estimate_scene raises.
         """
         where = f"{WHERE}.generate"
-        if not isinstance(rig, Rig):
+        if not isinstance(rig, (Rig, SceneEstimate, type(None))):
             raise ValueError(f"[{where}] rig: expected an action_images.Rig, got {type(rig).__name__}")
         for argument, text in {"prompt": prompt, "negative_prompt": negative_prompt or ""}.items():
             if not isinstance(text, str):
@@ -295,11 +308,17 @@ class WorldModel:
             tile_stride=tile_stride if tiled else None,
             seed=seed,
         )
+        estimate = None
+        if not isinstance(rig, Rig):
+            metres = {"actions": actions, "first_action": first_action, "action_head": action_head}
+            estimate, rig, views = estimated_rig(rig, views, self._config["views"], vggt, metres)
         with enough_memory(where):
             made = self._native.generate(views, prompt, rig, options, progress, stage_progress)
         if made["actions"] is None:
             made["confidence"] = None
         made["settings"], made["timings"] = json.loads(made["settings"]), json.loads(made["timings"])
+        if estimate is not None:
+            made = in_own_unit(made, estimate, self._config["codec"])
         return Rollout(**made, prompt=prompt, task=task)
 
 

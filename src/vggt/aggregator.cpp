@@ -56,10 +56,10 @@ Aggregator declare_aggregator(const Scope& scope, const VggtConfig& config) {
 }
 
 std::vector<at::Tensor> run_aggregator(const Aggregator& aggregator, const VggtConfig& config, const at::Tensor& images,
-                                       const std::vector<std::int64_t>& outputs) {
+                                       const std::vector<std::int64_t>& outputs, const Advance& advance) {
   const std::int64_t scenes = images.size(0), pictures = images.size(1);
   const std::int64_t rows = images.size(3) / config.patch, columns = images.size(4) / config.patch;
-  const at::Tensor patches = run_dino(aggregator.dino, config, normalized(images.flatten(0, 1)));
+  const at::Tensor patches = run_dino(aggregator.dino, config, normalized(images.flatten(0, 1)), advance);
   at::Tensor x = at::cat({for_pictures(aggregator.camera_token, scenes, pictures),
                           for_pictures(aggregator.register_token, scenes, pictures), patches},
                          1);  // (B S, P, embed)
@@ -77,6 +77,7 @@ std::vector<at::Tensor> run_aggregator(const Aggregator& aggregator, const VggtC
     x = run_block(aggregator.global_blocks[i], options, all, across).view({scenes * pictures, tokens, config.embed});
     const bool wanted = std::find(outputs.begin(), outputs.end(), static_cast<std::int64_t>(i)) != outputs.end();
     if (wanted) collected[i] = at::cat({in_frame, x}, -1).unflatten(0, {scenes, pictures});
+    advance();
   }
   return collected;
 }

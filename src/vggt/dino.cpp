@@ -42,7 +42,7 @@ Dino declare_dino(const Scope& scope, const VggtConfig& config) {
   return dino;
 }
 
-at::Tensor run_dino(const Dino& dino, const VggtConfig& config, const at::Tensor& images) {
+at::Tensor run_dino(const Dino& dino, const VggtConfig& config, const at::Tensor& images, const Advance& advance) {
   const std::int64_t count = images.size(0);
   const at::Tensor grid =
       at::conv2d(images.to(dino.patch.weight.scalar_type()), dino.patch.weight, dino.patch.bias, config.patch)
@@ -52,7 +52,10 @@ at::Tensor run_dino(const Dino& dino, const VggtConfig& config, const at::Tensor
       at::cat({cls, grid.flatten(2).transpose(1, 2)}, 1) + positions(dino, grid.size(2), grid.size(3));
   const at::Tensor registers = dino.register_tokens.to(at::kFloat).expand({count, -1, -1});
   at::Tensor x = at::cat({placed.narrow(1, 0, 1), registers, placed.narrow(1, 1, placed.size(1) - 1)}, 1);
-  for (const Block& block : dino.blocks) x = run_block(block, options_of(config), x);
+  for (const Block& block : dino.blocks) {
+    x = run_block(block, options_of(config), x);
+    advance();
+  }
   const std::int64_t first = config.first_patch();
   return norm(x.narrow(1, first, x.size(1) - first), eps, dino.norm);
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -14,6 +15,9 @@
 
 /// The parts of VGGT: parameters as structs, each with its functions in a file of its own.
 namespace action_images::vggt {
+
+/// Called when a part of the work is done; throws to end it.
+using Advance = std::function<void()>;
 
 /// DINOv2 with registers, without its class token's output. src/vggt/dino.cpp
 struct Dino {
@@ -27,7 +31,7 @@ struct Dino {
 
 Dino declare_dino(const Scope& scope, const VggtConfig& config);
 /// Patch tokens (B, patches, embed) float32 of normalised pictures (B, 3, H, W).
-at::Tensor run_dino(const Dino& dino, const VggtConfig& config, const at::Tensor& images);
+at::Tensor run_dino(const Dino& dino, const VggtConfig& config, const at::Tensor& images, const Advance& advance);
 
 /// Blocks that attend within each picture and over all of them in turn. src/vggt/aggregator.cpp
 struct Aggregator {
@@ -40,7 +44,7 @@ struct Aggregator {
 Aggregator declare_aggregator(const Scope& scope, const VggtConfig& config);
 /// See Vggt::aggregate().
 std::vector<at::Tensor> run_aggregator(const Aggregator& aggregator, const VggtConfig& config, const at::Tensor& images,
-                                       const std::vector<std::int64_t>& outputs);
+                                       const std::vector<std::int64_t>& outputs, const Advance& advance);
 
 /// Refines the cameras' nine numbers, a correction an iteration. src/vggt/camera_head.cpp
 struct CameraHead {

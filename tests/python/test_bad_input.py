@@ -60,7 +60,7 @@ OPTIONS = [
     ({"guidance": "much"}, ValueError, "guidance: expected a number"),
     ({"shift": 0.0}, ValueError, "shift: expected a positive number"),
     ({"shift": float("inf")}, ValueError, "shift: expected a positive number"),
-    ({"rig": None}, ValueError, "rig: expected an action_images.Rig, got NoneType"),
+    ({"rig": "rig.json"}, ValueError, "rig: expected an action_images.Rig, got str"),
     ({"rig": aim.Rig(list(tiny_world.rig()) * 2)}, aim.ShapeError, "images: expected 4, one for each camera"),
     ({"task": "a2v"}, ValueError, "actions: expected a trajectory for task a2v, got none"),
     ({"task": "a2v", "actions": np.zeros((5, 6))}, aim.ShapeError, r"actions: expected \(T, 7\), got \(5, 6\)"),

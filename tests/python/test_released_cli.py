@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`action-images generate` with the flags of the released implementation."""
 
+import json
+
 import numpy as np
 import pytest
+import tiny_vggt
 import tiny_world
 
 torch = pytest.importorskip("torch", reason="world models need torch")
@@ -154,10 +157,28 @@ def test_wrong_flags_are_refused_in_one_line(here, refused, flags, said):
     assert said in refused(*arguments("--quiet", *flags))
 
 
-def test_a_rig_is_needed_and_one_process(here, refused, monkeypatch):
-    flags = arguments()
+def without_rig(flags):
     at = flags.index("--rig")
-    assert "--rig: expected the cameras" in refused(*flags[:at], *flags[at + 2 :])
+    return flags[:at] + flags[at + 2 :]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_without_a_rig_the_cameras_are_estimated(here, command_line, refused, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    monkeypatch.setenv("HF_HOME", str(here))
+    monkeypatch.delenv("ACTION_IMAGES_VGGT", raising=False)
+    flags = without_rig(arguments("--task_type", "i2va", "--num_samples", "1"))
+    assert "expected VGGT's weights, got none" in refused(*flags, "--quiet")
+    weights = tiny_vggt.write_weights(here / "vggt.pt", tiny_vggt.steady_tensors())
+    result = command_line(*flags, "--vggt", weights)
+    assert result.code == 0, result.err
+    assert "cameras estimated from the pictures by VGGT" in result.err and "not metres" in result.err
+    settings = json.loads((here / "results/inference/sample_0/rollout.json").read_text())["settings"]
+    assert settings["cameras"]["sizing"] == "release"
+
+
+def test_generation_is_of_one_process(here, refused, monkeypatch):
+    flags = arguments()
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert "WORLD_SIZE: expected 1" in refused(*flags, "--use_usp")
 

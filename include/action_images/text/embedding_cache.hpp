@@ -10,6 +10,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <action_images/tensor/file_fingerprint.hpp>
 #include <action_images/text/clean_prompt.hpp>
 
 namespace action_images {
@@ -64,10 +65,5 @@ class EmbeddingCache {
   EmbeddingSource source_;
   Notice notice_;
 };
-
-/// Names a file's contents quickly: SHA-1 of its size and of at most 64 blocks of 64 KiB spread evenly over it (a file
-/// of up to 4 MiB is read whole), as 40 hexadecimal digits.
-/// @throws FormatError if the file cannot be read.
-std::string file_fingerprint(const std::filesystem::path& path);
 
 }  // namespace action_images

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct VggtOptions {
   bool points = true;          ///< run the point head
   std::int64_t iterations = 4; ///< of the camera head
   std::int64_t chunk = 8;      ///< pictures that a dense head takes at once; the results differ by rounding only
+  /// Called after every block of the trunk and every chunk of a head; returning false stops by an Interrupted error.
+  std::function<bool(std::int64_t done, std::int64_t total)> progress = {};
 };
 
 /// VGGT: cameras, depth and points of any number of pictures in one pass (Wang et al. 2025, arXiv 2503.11651): DINOv2
@@ -50,7 +53,7 @@ class Vggt {
 
   /// @param images  (B, S, 3, H, W) RGB in [0, 1], floating point, on the parameters' device; H and W multiples of the
   ///                patch size.
-  /// @throws ShapeError on another shape; ValueError on another dtype or an option out of range.
+  /// @throws ShapeError on another shape; ValueError on another dtype or an option out of range; Interrupted.
   VggtOutput forward(const at::Tensor& images, const VggtOptions& options = {}) const;
 
   /// Outputs of the aggregator, one of (B, S, first_patch + patches, 2 embed) for each of `depth` pairs of blocks, in

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from .. import __version__
 from . import (
+    cameras,
     convert,
     dataset,
     decode,
@@ -43,6 +44,7 @@ COMMANDS = {
     "train-vae": train_vae,
     "eval": evaluate,
     "scene": scene,
+    "cameras": cameras,
     "render": render,
     "view": view,
     "convert": convert,

@@ -22,6 +22,7 @@ from .arguments import (
     use_threads,
     whole_number,
 )
+from .camera_estimates import add_weights, estimated
 from .output import check_folder
 from .scene_file import ending, read_scene
 
@@ -32,7 +33,8 @@ def configure(parser: Parser) -> None:
     add = parser.add_argument
     add("--images", nargs="+", metavar="FILE", help="first picture of every view")
     add("--videos", nargs="+", metavar="FILE", help="video of every view (v2a, instead of --images)")
-    add("--rig", type=Path, required=True, metavar="FILE", help="rig.json: the cameras of the pictures")
+    add("--rig", type=Path, metavar="FILE", help="rig.json: the cameras of the pictures; default: VGGT estimates them")
+    add_weights(parser)
     add("--prompt", default="", help="the instruction")
     add(
         "--task",
@@ -68,19 +70,22 @@ def run(arguments: Namespace) -> None:
     check_folder(arguments.out)
     check_task(arguments)
     scene = read_scene(arguments.scene) if arguments.scene else None
-    rig = load_rig(arguments.rig)
+    rig = load_rig(arguments.rig) if arguments.rig else None
     actions = load_trajectory(arguments.actions) if arguments.actions else None
 
     from ..model import WorldModel
 
     use_threads(arguments.threads)
     model = WorldModel.load(arguments.model)
+    metric = rig is not None
+    if not metric:
+        rig = estimated_rig(model, arguments)
     rollout = generated(model, rig, actions, arguments)
     block = scene.named_block(arguments.prompt) if scene else None
     names = rollout.save(arguments.out, goal=block and block["goal"], blocks=scene.blocks if scene else ())
     if not arguments.quiet:
         if rollout.actions is not None:
-            print(ending(rollout.actions, block))
+            print(ending(rollout.actions, block, unit="m" if metric else "of VGGT's unit"))
         print(f"{arguments.out}: {', '.join(names)}")
 
 
@@ -95,8 +100,19 @@ def check_task(arguments: Namespace) -> None:
         if (getattr(arguments, option) is not None) != (arguments.task in tasks):
             wanted, got = ("given", "none") if arguments.task in tasks else ("none", "some")
             raise ValueError(f"[cli::generate] --{option}: expected {wanted} for task {arguments.task}, got {got}")
+    if arguments.rig is None and arguments.scene is not None:
+        raise ValueError("[cli::generate] --scene: expected a --rig beside it, in whose metres it is, got none")
     if arguments.view_action is not None and arguments.view_actions is not None:
         raise ValueError("[cli::generate] --view-action, --view-actions: expected one of them, got both")
+
+
+def estimated_rig(model, arguments: Namespace):
+    """The cameras of the pictures or videos as the released implementation estimates them, told in a line."""
+    from .._cameras import RELEASED, check_views
+
+    sources = arguments.images or arguments.videos
+    check_views(sources, model.config["views"], "cli::generate")
+    return estimated(sources, arguments.vggt, arguments, **RELEASED)
 
 
 def view_actions(arguments: Namespace):

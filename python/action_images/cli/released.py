@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .. import load_rig
 from .arguments import Parser, add_quiet, add_threads, number, use_threads, whole_number
+from .camera_estimates import add_weights, estimated
 from .output import check_folder
 
 HELP = "the same with the flags of the released implementation"
@@ -47,7 +48,8 @@ def is_asked_for(arguments: Sequence[str]) -> bool:
 def configure(parser: Parser) -> None:
     add = parser.add_argument
     add("--images", nargs=2, required=True, metavar="FILE", help="pictures of two views; of .mp4 files the first frame")
-    add("--rig", type=Path, metavar="FILE", help="rig.json: the cameras of the pictures; needed")
+    add("--rig", type=Path, metavar="FILE", help="rig.json: the cameras of the pictures; default: VGGT estimates them")
+    add_weights(parser)
     add("--prompt", default="", help="the instruction")
     add(
         "--ckpt_path", metavar="FILE|DIR|ID", help='checkpoint, a folder with one, or its name on the Hub, "owner/name"'
@@ -93,7 +95,7 @@ def run(arguments: Namespace) -> None:
     views = view_actions(arguments, frames)
     if arguments.task_type == "i2v":
         views = None  # a plain video has no actions
-    rig = load_rig(arguments.rig)
+    rig = load_rig(arguments.rig) if arguments.rig else None
     check_folder(arguments.output)
     notices(arguments, frames)
     use_threads(arguments.threads)
@@ -101,6 +103,8 @@ def run(arguments: Namespace) -> None:
     from .released_files import given_pictures, save_sample
 
     given = given_pictures(arguments.images, arguments.task_type, frames)
+    if rig is None:  # before the world model is in memory
+        rig = estimated_rig(given, arguments)
     with tempfile.TemporaryDirectory(prefix="action-images-") as folder:
         model = loaded(arguments, arguments.embedding_cache or Path(folder))
         for index in range(arguments.num_samples):
@@ -112,11 +116,6 @@ def run(arguments: Namespace) -> None:
 
 def check(arguments: Namespace) -> None:
     """Raises ValueError for what cannot be done, before anything is read."""
-    if arguments.rig is None:
-        raise ValueError(
-            f"[{WHERE}] --rig: expected the cameras of the pictures, got none "
-            "(the released implementation estimates them from the pictures, this one takes them as they are)"
-        )
     processes = os.environ.get("WORLD_SIZE", "1")
     if processes != "1":
         raise ValueError(f"[{WHERE}] WORLD_SIZE: expected 1, since generation runs on one process, got {processes}")
@@ -189,6 +188,14 @@ def loaded(arguments: Namespace, prompts: Path):
     PromptEncoder(path, **options).encode(texts)
     with progress_bar(not arguments.quiet, 100, label="loading %") as advance:
         return WorldModel.load(path, **options, progress=Percent(advance))
+
+
+def estimated_rig(given, arguments: Namespace):
+    """The cameras of the pictures, or of the videos' first frames, told in a line."""
+    from .._cameras import RELEASED
+
+    first = [view[0] if getattr(view, "ndim", 3) == 4 else view for view in given]
+    return estimated(first, arguments.vggt, arguments, device=arguments.device, **RELEASED)
 
 
 class Percent:

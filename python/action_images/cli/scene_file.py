@@ -42,12 +42,12 @@ def read_scene(path: Path) -> KnownScene:
     return KnownScene(blocks, target)
 
 
-def ending(actions: np.ndarray, block: dict | None) -> str:
+def ending(actions: np.ndarray, block: dict | None, unit: str = "m") -> str:
     """One sentence about where a gripper that follows `actions` (T, 7) ends, and how far from a block's goal."""
     position = actions[-1, :3]
     if not np.isfinite(position).all():
         return "gripper: its action images cannot be read, no position"
-    text = "gripper ends at ({:.3f}, {:.3f}, {:.3f}) m".format(*position)
+    text = "gripper ends at ({:.3f}, {:.3f}, {:.3f}) {}".format(*position, unit)
     if block is None:
         return text
     distance = 1000.0 * np.linalg.norm(position - block["goal"])

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <action_images/tensor/file_fingerprint.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
@@ -6,12 +8,11 @@
 #include <c10/util/hash.h>
 
 #include <action_images/core/check.hpp>
-#include <action_images/text/embedding_cache.hpp>
 
 namespace action_images {
 
 std::string file_fingerprint(const std::filesystem::path& path) {
-  constexpr auto where = "text::file_fingerprint";
+  constexpr auto where = "tensor::file_fingerprint";
   constexpr std::uint64_t blocks = 64, block_size = 64 * 1024;
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
