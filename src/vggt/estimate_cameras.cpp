@@ -9,8 +9,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include <action_images/core/check.hpp>
-#include <action_images/tensor/crop_resize.hpp>
 
+#include "given_pictures.hpp"
 #include "reading_cache.hpp"
 
 namespace action_images {
@@ -18,46 +18,13 @@ namespace action_images {
 namespace {
 
 constexpr const char* where = "vggt::estimate_cameras";
-constexpr std::size_t most_pictures = 1024;
 constexpr double degree = 180.0 / 3.14159265358979323846;
 constexpr double smallest_fov = 1.0, largest_fov = 179.0;  // [deg]
 constexpr double smallest_quaternion = 1e-3;
 
-using Pictures = std::vector<at::Tensor>;
+using vggt::Pictures;
 
 std::string name_of(std::int64_t picture) { return text_of("pictures[", picture, "]"); }
-
-at::Tensor colors_of(const at::Tensor& picture) { return picture.narrow(2, 0, 3); }
-
-bool same_picture(const at::Tensor& a, const at::Tensor& b) {
-  return a.size(0) == b.size(0) && a.size(1) == b.size(1) && at::equal(colors_of(a), colors_of(b));
-}
-
-void check_picture(const at::Tensor& picture, std::int64_t index) {
-  const bool fits = picture.dim() == 3 && picture.numel() > 0 && (picture.size(2) == 3 || picture.size(2) == 4);
-  check_shape(fits, where, name_of(index), "(H, W, 3) or (H, W, 4)", picture.sizes());
-  check(picture.scalar_type() == at::kByte, where, name_of(index), "dtype uint8", at::toString(picture.scalar_type()));
-  const auto side = std::max(picture.size(0), picture.size(1));
-  check_shape(side <= Camera::max_size, where, name_of(index), text_of("sides up to ", Camera::max_size),
-              picture.sizes());
-  const at::Tensor pixels = colors_of(picture).flatten(0, 1);
-  const auto range =
-      (std::get<0>(pixels.max(0)).to(at::kInt) - std::get<0>(pixels.min(0)).to(at::kInt)).max().item<int>();
-  check(range > 2, where, name_of(index), "a picture that shows something", "one colour");
-}
-
-void check_pictures(const Pictures& pictures) {
-  check<ShapeError>(!pictures.empty(), where, "pictures", "at least one", "none");
-  check<ShapeError>(pictures.size() <= most_pictures, where, "pictures", text_of("at most ", most_pictures),
-                    pictures.size());
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    check_picture(pictures[i], static_cast<std::int64_t>(i));
-    for (std::size_t j = 0; j < i; ++j) {
-      check(!same_picture(pictures[i], pictures[j]), where, text_of("pictures[", j, "], pictures[", i, "]"),
-            "pictures of different places", "the same picture twice");
-    }
-  }
-}
 
 void check_options(const EstimateOptions& options) {
   const auto in = [](double value, double low, double high) { return value >= low && value <= high; };
@@ -100,8 +67,9 @@ template <typename Matrix>
 Matrix matrix_from(const at::Tensor& tensor) {
   Matrix matrix;
   for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
-    for (Eigen::Index column = 0; column < matrix.cols(); ++column)
+    for (Eigen::Index column = 0; column < matrix.cols(); ++column) {
       matrix(row, column) = tensor[row][column].item<double>();
+    }
   }
   return matrix;
 }
@@ -119,22 +87,9 @@ std::vector<Camera> cameras_of(const VggtCameras& seen, const VggtPictures& prep
   return cameras;
 }
 
-bool of_one_size(const Pictures& pictures) {
-  return std::all_of(pictures.begin(), pictures.end(), [&](const at::Tensor& picture) {
-    return picture.size(0) == pictures[0].size(0) && picture.size(1) == pictures[0].size(1);
-  });
-}
-
-// The largest middle square's side [px].
-int common_side(const Pictures& pictures) {
-  std::int64_t side = 0;
-  for (const at::Tensor& picture : pictures) side = std::max(side, std::min(picture.size(0), picture.size(1)));
-  return static_cast<int>(side);
-}
-
 Rig rig_of(std::vector<Camera> cameras, const Pictures& pictures) {
-  if (!of_one_size(pictures)) {
-    const int side = common_side(pictures);
+  if (!vggt::of_one_size(pictures)) {
+    const int side = vggt::common_side(pictures);
     for (Camera& camera : cameras) camera = camera.center_crop_resize(side, side);
   }
   return Rig(std::move(cameras));
@@ -149,9 +104,9 @@ at::Tensor shown_in(const VggtPictures& prepared, const Pictures& pictures) {
   };
   std::vector<at::Tensor> shown;
   for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const VggtPlacement& at_ = prepared.placements[i];
-    const at::Tensor rows = within(height, at_.scale_y, at_.offset_y, pictures[i].size(0));
-    const at::Tensor columns = within(width, at_.scale_x, at_.offset_x, pictures[i].size(1));
+    const VggtPlacement& placement = prepared.placements[i];
+    const at::Tensor rows = within(height, placement.scale_y, placement.offset_y, pictures[i].size(0));
+    const at::Tensor columns = within(width, placement.scale_x, placement.offset_x, pictures[i].size(1));
     shown.push_back(rows.unsqueeze(1).logical_and(columns.unsqueeze(0)));
   }
   return at::stack(shown);
@@ -183,29 +138,7 @@ void add_points(SceneEstimate& estimate, const SeenScene& scene, const at::Tenso
   estimate.confidence = at::cat(confidence);
 }
 
-// Warnings of the pictures themselves and of their cameras, each with what it leaves of the confidence.
-void look_at_pictures(SceneQuality& quality, const at::Tensor& images, const Pictures& pictures) {
-  const auto add = [&](const char* name, const char* text, std::vector<std::size_t> views, double at_most) {
-    quality.warnings.push_back({name, text, std::move(views)});
-    quality.confidence = std::min(quality.confidence, at_most);
-  };
-  const at::Tensor small = at::adaptive_avg_pool2d(images, {32, 32});
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const at::Tensor one = small[static_cast<std::int64_t>(i)];
-    if (one.flatten(1).std(1).max().item<double>() < 0.02)
-      add("flat_picture", "the picture shows hardly anything", {i}, 0.25);
-    for (std::size_t j = 0; j < i; ++j) {
-      const double difference =
-          (images[static_cast<std::int64_t>(j)] - images[static_cast<std::int64_t>(i)]).abs().mean().item<double>();
-      if (difference < 1.5 / 255.0) add("same_view", "two pictures that are nearly the same", {j, i}, 0.0);
-    }
-  }
-  if (!of_one_size(pictures))
-    add("sizes", "the pictures' sizes differ: the rig is that of their middle squares, all of the largest one's size",
-        {}, 1.0);
-}
-
-void look_at_cameras(SceneQuality& quality, const std::vector<Camera>& cameras) {
+void measure_cameras(const std::vector<Camera>& cameras, SceneQuality& quality) {
   for (std::size_t i = 0; i < cameras.size(); ++i) {
     const Camera& camera = cameras[i];
     const double fx = camera.intrinsics()(0, 0), fy = camera.intrinsics()(1, 1);
@@ -256,8 +189,8 @@ SceneEstimate estimate_of(const vggt::Reading& reading, const VggtPictures& prep
                          .placements = prepared.placements,
                          .quality = scene_quality(scene)};
   add_points(estimate, scene, prepared.images, options);
-  look_at_pictures(estimate.quality, prepared.images, pictures);
-  look_at_cameras(estimate.quality, cameras);
+  vggt::warn_of_pictures(prepared.images, pictures, estimate.quality);
+  measure_cameras(cameras, estimate.quality);
   estimate.quality.warnings = gathered(std::move(estimate.quality.warnings));
   return estimate;
 }
@@ -271,7 +204,7 @@ VggtPictures prepared_pictures(const Pictures& pictures, const EstimateOptions& 
 SceneEstimate estimate_cameras(const Vggt& network, const std::vector<at::Tensor>& pictures,
                                const EstimateOptions& options) {
   check_options(options);
-  check_pictures(pictures);
+  vggt::check_pictures(pictures);
   const VggtPictures prepared = prepared_pictures(pictures, options, network.config());
   return estimate_of(read_pictures(network, prepared.images, options), prepared, pictures, options);
 }
@@ -279,7 +212,7 @@ SceneEstimate estimate_cameras(const Vggt& network, const std::vector<at::Tensor
 SceneEstimate estimate_cameras(const std::filesystem::path& weights, const std::vector<at::Tensor>& pictures,
                                const EstimateOptions& options, const VggtLoadOptions& loading) {
   check_options(options);
-  check_pictures(pictures);
+  vggt::check_pictures(pictures);
   const VggtPictures prepared = prepared_pictures(pictures, options, vggt_config_of(weights, loading));
   if (options.cache.empty()) {
     return estimate_of(read_pictures(load_vggt(weights, loading), prepared.images, options), prepared, pictures,
@@ -292,18 +225,6 @@ SceneEstimate estimate_cameras(const std::filesystem::path& weights, const std::
   SceneEstimate estimate = estimate_of(*reading, prepared, pictures, options);
   if (fresh) cache.store(*reading);  // not what is no camera
   return estimate;
-}
-
-at::Tensor common_pictures(const std::vector<at::Tensor>& pictures) {
-  check_pictures(pictures);
-  const bool resized = !of_one_size(pictures);
-  const int side = common_side(pictures);
-  Pictures common;
-  for (const at::Tensor& picture : pictures) {
-    const at::Tensor colors = colors_of(picture).contiguous();
-    common.push_back(resized ? center_crop_resize(colors.unsqueeze(0).unsqueeze(0), side, side)[0][0] : colors);
-  }
-  return at::stack(common);
 }
 
 }  // namespace action_images

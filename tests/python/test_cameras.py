@@ -212,7 +212,7 @@ def test_pictures_of_different_sizes_get_a_common_rig(network):
     assert [(camera.width, camera.height) for camera in estimate.cameras] == [(70, 70), (90, 100)]
     assert (estimate.rig.width, estimate.rig.height) == (90, 90)
     assert common_pictures(pictures).shape == (2, 90, 90, 3)
-    assert any("sizes differ" in text for text in estimate.warnings)
+    assert any("the sizes differ" in text for text in estimate.warnings)
 
 
 def test_what_is_poor_is_said(steady_network):

@@ -10,7 +10,9 @@ pytest.importorskip("torch", reason="data sets need torch")
 pytest.importorskip("pyarrow", reason="LeRobot data sets need pyarrow")
 
 import small_data
+import tiny_vggt
 from action_images.data import open as open_data
+from action_images.model import estimate_scene
 from test_data_raw import RIG, write_demo, write_trajectory
 
 
@@ -54,6 +56,21 @@ def test_a_data_set_becomes_another_and_the_released_layout(command_line, bridge
         and one.text == two.text
     )
     assert (tmp_path / "three/processed/000001/vggt/0/extrinsic.npy").is_file()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # random weights make poor cameras
+def test_cameras_of_bridge_are_estimated_for_the_released_layout(command_line, refused, bridge, tmp_path):
+    weights = tiny_vggt.write_weights(tmp_path / "vggt.pt", tiny_vggt.steady_tensors())
+    options = ("--estimate-cameras", "--vggt", weights)
+    result = command_line("convert", bridge, tmp_path / "out", "--layout", "release", *options)
+    assert result.code == 0, result.err
+    episode = open_data(f"bridge:{tmp_path / 'out'}")[1]
+    first = [bridge / f"traj1/images{view}/im_0.jpg" for view in range(2)]
+    rig = estimate_scene(first, weights, sizing="release", cache=False).rig
+    extrinsic = np.load(tmp_path / "out/processed/000001/vggt/0/extrinsic.npy")
+    np.testing.assert_allclose(extrinsic, np.linalg.inv(rig.world_from_camera)[:, :3], atol=1e-5)
+    assert not np.any(episode.actions) and episode.text == "put the pot on the stove"
+    assert "expected one of them, got both" in refused("convert", bridge, tmp_path / "b", "--rig", tmp_path / "rig.json", *options)
 
 
 def test_what_cannot_be_converted_is_one_line(refused, bridge, tmp_path):

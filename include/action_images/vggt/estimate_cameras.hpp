@@ -49,7 +49,7 @@ struct SceneEstimate {
 ///
 /// Poor sets of pictures (one, hardly any distance between the cameras, nothing in common) have warnings and a low
 /// confidence in `quality`.
-/// @param pictures  1..1024 of (H, W, 3) or (H, W, 4) uint8, sides up to 16384.
+/// @param pictures  1..1024 of (H, W, 3) or (H, W, 4) uint8 on the CPU, sides up to 16384.
 /// @throws ShapeError for no picture or another shape; ValueError for a picture of one colour, two equal pictures, an
 ///         option out of range, or another dtype; NumericalError if what the network gives is no camera: NaN, infinity,
 ///         a quaternion of length 0, a field of view outside 1..179 degrees; Interrupted.

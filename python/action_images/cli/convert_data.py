@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .arguments import Parser, number, whole_number
+from .camera_estimates import add_weights
 from .output import check_folder
 
 LAYOUTS = ("native", "lerobot", "release")
@@ -25,6 +26,9 @@ def configure(parser: Parser) -> None:
     )
     add("--layout", choices=LAYOUTS, default="native", help="of OUT; default: %(default)s")
     add("--rig", type=Path, metavar="FILE", help="rig.json with the cameras; Bridge's recordings hold none")
+    add("--estimate-cameras", action="store_true",
+        help="Bridge without --rig: VGGT estimates each episode's; no actions, since metres are not known then")  # fmt: skip
+    add_weights(group)
     add("--views", nargs="+", metavar="NAME", help="cameras of raw recordings to take; default: all")
     add(
         "--size",
@@ -70,13 +74,27 @@ def source_of(arguments: Namespace) -> tuple[Any, str]:
     path = Path(arguments.input)
     kind = arguments.kind or (path.exists() and kind_of_recordings(path)) or "data"
     if kind == "data":
-        if arguments.rig or arguments.views:
+        if arguments.rig or arguments.views or arguments.estimate_cameras:
             raise ValueError("[cli] --rig, --views: expected them with raw recordings only, got them with a data set")
         return data.open(str(arguments.input)).episodes, kind
     if not path.exists():
         raise FileNotFoundError(2, "No such file or directory", str(path))
     rig = load_rig(arguments.rig) if arguments.rig else None
-    return open_recordings(kind, path, rig=rig, views=arguments.views), kind
+    if not arguments.estimate_cameras:
+        return open_recordings(kind, path, rig=rig, views=arguments.views), kind
+    if kind != "bridge":
+        raise ValueError(f"[cli] --estimate-cameras: expected recordings of bridge, which have no cameras, got {kind}")
+    return open_recordings(kind, path, rig=rig, views=arguments.views, estimate=camera_estimator(arguments.vggt)), kind
+
+
+def camera_estimator(weights: str | None) -> Any:
+    """Gives the cameras of an episode from the first pictures of its views; VGGT stays in memory."""
+    from .._cameras import RELEASED
+    from .._vggt_weights import weights_of
+    from ..model import estimate_scene, load_vggt
+
+    network = load_vggt(weights_of(weights, "checkpoints", "cli::convert")[0])
+    return lambda pictures: estimate_scene(pictures, network, **RELEASED).cameras
 
 
 def write(episodes: Any, kind: str, arguments: Namespace, progress: Any) -> None:

@@ -28,15 +28,25 @@ def kind_of_recordings(path: str | os.PathLike[str]) -> str | None:
 
 
 def open_recordings(
-    kind: str, path: str | os.PathLike[str], *, rig: Rig | None = None, views: Sequence[str] | None = None
+    kind: str,
+    path: str | os.PathLike[str],
+    *,
+    rig: Rig | None = None,
+    views: Sequence[str] | None = None,
+    estimate: raw_bridge.CameraEstimator | None = None,
 ) -> Episodes:
-    """The recordings of a kind below a path. Raises ValueError for another kind, or for Bridge without a rig."""
+    """The recordings of a kind below a path. estimate: of Bridge without a rig, gives the cameras of an episode.
+
+    Raises ValueError for another kind, or for Bridge with neither or both.
+    """
     if kind not in KINDS:
         raise ValueError(f"[data::open_recordings] kind: expected {' or '.join(KINDS)}, got {kind!r}")
     if kind == "rlbench":
         return raw_rlbench.RawRLBench(path, rig=rig, views=views)
-    if rig is None:
+    if rig is not None and estimate is not None:
+        raise ValueError("[data::open_recordings] rig, estimate: expected one of them, got both")
+    if rig is None and estimate is None:
         raise ValueError(
             "[data::open_recordings] rig: expected the cameras, which Bridge's recordings do not hold, got none"
         )
-    return raw_bridge.RawBridge(path, rig=rig, views=views)
+    return raw_bridge.RawBridge(path, rig=rig, views=views, estimate=estimate)

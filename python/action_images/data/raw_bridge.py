@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,22 @@ from .raw_pictures import PictureFiles, natural, numbers_of, picture_files, stac
 from .raw_rlbench import cameras_of_rig
 
 WHERE = "data::raw_bridge"
+VIEWS = ("images0", "images1", "images2")
 STATES, ARRAY, TEXT = "obs_dict.pkl", "out.npy", "lang.txt"
 FRAME_RATE = 5.0  # [1/s], at which the arm was controlled and recorded
 # The state's rotation is that of the gripper against its pose when it points down; there the arm's z axis points up. In
 # the convention of action images e_z is the approach direction: half a turn about x.
 STATE_FROM_GRIPPER = np.diag([1.0, -1.0, -1.0])
+CameraEstimator = Callable[[list[np.ndarray]], list[Camera]]
 
 
 class RawBridge(Episodes):
     """Every trajectory below `path`: folders with obs_dict.pkl and images<N>/im_*.jpg, and those inside every out.npy.
 
     rig: the cameras in the arm's frame, whose views are named as the folders of pictures, "images0", "images1", ...; those
-    that it lacks are left out. Actions are the gripper's measured poses, openness the state's last number. Texts are the
+    that it lacks are left out. Without it, estimate: the cameras of an episode from the first pictures (H, W, 3) of its
+    views, those of `views` or of images0 to images2 that are there; then episodes have no actions, whose metres such
+    cameras do not know. Actions are the gripper's measured poses, openness the state's last number. Texts are the
     lines of lang.txt, beside the trajectory or above it, without those of its confidence.
 
     Pickles are read as data; nothing of them is executed. Raises FormatError for a folder without trajectories.
@@ -38,9 +42,16 @@ class RawBridge(Episodes):
 
     frame_rate = FRAME_RATE
 
-    def __init__(self, path: str | os.PathLike[str], *, rig: Rig, views: Sequence[str] | None = None):
-        self.root, self.rig = Path(path), rig
-        self.views = list(rig.names if views is None else views)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rig: Rig | None = None,
+        views: Sequence[str] | None = None,
+        estimate: CameraEstimator | None = None,
+    ):
+        self.root, self.rig, self.estimate = Path(path), rig, estimate
+        self.views = list(views or (VIEWS if rig is None else rig.names))
         found = [*self.root.rglob(STATES), *self.root.rglob(ARRAY)] if self.root.is_dir() else [self.root]
         self._array = lru_cache(maxsize=1)(trajectories_of)
         self.items: list[tuple[Path, int]] = []
@@ -96,18 +107,23 @@ class RawBridge(Episodes):
         self, name: str, pictures: dict[str, np.ndarray], states: Any, path: Path, texts: list[str]
     ) -> Episode:
         actions = actions_of(states, path)
+        cameras = self._cameras(pictures)
         views = []
         for view, frames in pictures.items():
             if abs(len(frames) - len(actions)) > 1:  # a recording may end with a picture or with a state
                 raise FormatError(
                     f"[{WHERE}] {name}: expected {len(actions)} pictures of {view} as states, got {len(frames)}"
                 )
-            views.append(EpisodeView(self._cameras(view, frames), frames, name=view))
+            views.append(EpisodeView(cameras[view], frames, name=view))
         frames = min(len(actions), *(len(array) for array in pictures.values()))
-        return Episode(views, texts=texts, actions=actions[:frames], frames=frames, frame_rate=FRAME_RATE, name=name)
+        known = actions[:frames] if self.rig is not None else None
+        return Episode(views, texts=texts, actions=known, frames=frames, frame_rate=FRAME_RATE, name=name)
 
-    def _cameras(self, view: str, frames: np.ndarray) -> list[Camera]:
-        return cameras_of_rig(self.rig, view, frames.shape[1:3], WHERE)
+    def _cameras(self, pictures: dict[str, np.ndarray]) -> dict[str, list[Camera]]:
+        if self.rig is not None:
+            return {view: cameras_of_rig(self.rig, view, frames.shape[1:3], WHERE) for view, frames in pictures.items()}
+        cameras = self.estimate([np.asarray(frames[0]) for frames in pictures.values()])
+        return {view: [camera] for view, camera in zip(pictures, cameras)}
 
 
 def actions_of(states: Any, path: Path) -> np.ndarray:
