@@ -7,11 +7,17 @@ from action_images import time_colours
 
 TIME_COLOURS = time_colours(7).tolist()
 SHADES = time_colours(256).tolist()
+VIEW_COLOURS = ("#8a63d2", "#d08a1d", "#1b9aaa", "#c2558f", "#6b8e23", "#a0522d")
 
 
 def time_colour(fraction):
     """RGB (3 ints) of a moment, 0 = first frame to 1 = last frame, as `draw_trajectory` has it."""
     return tuple(SHADES[round(255 * float(np.clip(fraction, 0, 1)))])
+
+
+def view_colour(view):
+    """The colour of a view's camera, as "#rrggbb"."""
+    return VIEW_COLOURS[view % len(VIEW_COLOURS)]
 
 
 def rotations(euler):
