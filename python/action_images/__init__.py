@@ -79,3 +79,21 @@ __all__ = [
 for _class in (Camera, Decoded, Diagnosis, FormatError, NumericalError, Rig, ShapeError):
     _class.__module__ = __name__  # errors and help name the public place
 del _class
+
+
+def _rig_html(rig: Rig) -> str:
+    """Drawings and a table of the cameras, in notebooks."""
+    from .presentation.rig_plan import rig_html
+
+    return rig_html(rig)
+
+
+def _decoded_html(decoded: Decoded) -> str:
+    """What was decoded, in notebooks."""
+    from .presentation.notebook import decoded_html
+
+    return decoded_html(decoded)
+
+
+Rig._repr_html_ = _rig_html
+Decoded._repr_html_ = _decoded_html

@@ -68,12 +68,13 @@ class Rollout:
         return f"Rollout({self.task}, {self.prompt!r}: {views} views, {frames} frames, {height} x {width} px)"
 
     def _repr_html_(self) -> str:
-        """The contact sheet, in notebooks."""
-        import base64
+        """The contact sheet and a player, in notebooks."""
+        from .presentation.notebook import rollout_html
 
-        from .presentation import contact_sheet
-        from .presentation.save import png_bytes
+        return rollout_html(self)
 
-        picture = contact_sheet(self.video, self.action_images, actions=self.actions, rig=self.rig, title=self.prompt)
-        sheet = base64.b64encode(png_bytes(picture)).decode()
-        return f'<img alt="contact sheet" src="data:image/png;base64,{sheet}">'
+    def _repr_png_(self) -> bytes:
+        """The contact sheet, where a notebook is exported to a format without HTML."""
+        from .presentation.notebook import rollout_png
+
+        return rollout_png(self)

@@ -271,10 +271,11 @@ def test_the_report_links_the_files_beside_it_and_holds_trajectory_and_cameras(t
 
 
 def test_estimated_cameras_are_named_so_with_their_unit(tmp_path, written):
-    settings = {"cameras": {"estimated": "VGGT"}}
+    settings = {"cameras": {"estimated": "vggt", "metres_per_unit": 0.4217}}
     write_report(tmp_path / "report.html", rollout(settings=settings), write_video=written)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "estimated from the pictures by VGGT. All lengths are in scene units, which are not metres." in page
+    assert "one of them is about 0.422 m" in page
     assert "scene units, focal length" in page and " m, focal length" not in page
 
 

@@ -15,6 +15,7 @@ import tiny_release  # noqa: E402
 import action_images as aim  # noqa: E402
 from action_images.cli import released, released_files  # noqa: E402
 from action_images.model import WorldModel, read_video, write_video  # noqa: E402
+from action_images.presentation.point_cloud_file import read_ply  # noqa: E402
 
 PROMPT = "reach the red block"
 SMALL = ("--height", 64, "--width", 64, "--num_frames", 5, "--num_inference_steps", 2, "--dtype", "float32")
@@ -94,8 +95,9 @@ def test_actions_are_simulated_and_their_path_is_a_point_cloud(here, command_lin
     more = ("--task_type", "a2v", "--num_samples", 1, "--output", "out", "--visualize_actions")
     result = command_line(*arguments(*more, *flags))
     assert result.code == 0, result.err
-    points = np.loadtxt(here / "out/point_cloud_reach_the_red_block_0.ply", skiprows=10)[:, :3]
-    assert np.abs(points - actions[:, :3]).max() < 0.02  # [m], of the drawn images of 64 pixels
+    cloud = read_ply(here / "out/point_cloud_reach_the_red_block_0.ply")
+    assert np.abs(cloud.points - actions[:, :3]).max() < 0.02  # [m], of the drawn images of 64 pixels
+    assert cloud.colors[0].tolist() == [59, 76, 192] and cloud.colors[-1].tolist() == [180, 4, 38]  # blue to red
 
 
 def test_videos_are_labelled_their_last_frame_repeated(here, command_line):
@@ -192,15 +194,6 @@ def test_prompts_make_names_of_files():
     assert released_files.file_name("put a/b in: the *box*.") == "put_a_b_in__the__box_"
     assert released_files.file_name("") == released_files.file_name("..") == "noprompt"
     assert len(released_files.file_name("long " * 100)) == 100
-
-
-def test_a_point_cloud_is_coloured_by_time(tmp_path):
-    points = np.arange(9, dtype=float).reshape(3, 3) / 10
-    released_files.write_points(tmp_path / "a.ply", points, released_files.colours_of_time(3))
-    lines = (tmp_path / "a.ply").read_text().splitlines()
-    assert lines[:3] == ["ply", "format ascii 1.0", "element vertex 3"]
-    assert lines[lines.index("end_header") + 1] == "0.000000 0.100000 0.200000 59 76 192"
-    assert lines[-1] == "0.600000 0.700000 0.800000 180 4 38"
 
 
 def test_scene_rig_is_that_of_the_tests(tiny_scene):

@@ -243,7 +243,7 @@ UNUSUAL = {
     "video alone": dict(action_images=None, actions=None, confidence=None, scene=None),
     "no cameras": dict(rig=None, scene=None),
     "evil words": dict(settings={"prompt": "</script><b>bold</b><script>document.title = 'taken'</script>"}),
-    "estimated cameras": dict(settings={"cameras": {"estimated": "VGGT"}}),
+    "estimated cameras": dict(settings={"cameras": {"estimated": "vggt"}}),
 }
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..presentation.geometry import blue_to_red as colours_of_time
-
 FPS = 30
 WHERE = "cli::generate"
 
@@ -45,7 +43,10 @@ def save_sample(output: Path, index: int, rollout, *, ply: bool) -> list[Path]:
     The video shows the views side by side: for each [video | action image | blend], or the video alone.
     """
     from ..model import write_video
+    from ..point_cloud import PointCloud
     from ..presentation.files import replaced_file
+    from ..presentation.geometry import blue_to_red
+    from ..presentation.point_cloud_file import write_ply
 
     output.mkdir(parents=True, exist_ok=True)
     name = f"{file_name(rollout.prompt)}_{index}"
@@ -54,7 +55,7 @@ def save_sample(output: Path, index: int, rollout, *, ply: bool) -> list[Path]:
         write_video(temporary, side_by_side(rollout.video, rollout.action_images), fps=FPS, crf=14)
     if ply and rollout.actions is not None and np.isfinite(rollout.actions).all():
         written.append(output / f"point_cloud_{name}.ply")
-        write_points(written[1], rollout.actions[:, :3], colours_of_time(len(rollout.actions)))
+        write_ply(written[1], PointCloud(rollout.actions[:, :3], blue_to_red(len(rollout.actions))))
     folder = output / f"sample_{index}"
     rollout.save(folder)
     return [*written, folder]
@@ -72,15 +73,3 @@ def side_by_side(video: np.ndarray, action_images: np.ndarray | None) -> np.ndar
         return np.concatenate(list(video), axis=2)
     blend = ((video.astype(np.uint16) + action_images + 1) // 2).astype(np.uint8)
     return np.concatenate([part[view] for view in range(len(video)) for part in (video, action_images, blend)], axis=2)
-
-
-def write_points(path: Path, points: np.ndarray, colours: np.ndarray) -> None:
-    """Writes points (N, 3) [m] and their colours (N, 3) uint8 as a PLY file, which appears complete or not at all."""
-    from ..presentation.files import replaced_file, write_durably
-
-    properties = [f"property float {axis}" for axis in "xyz"]
-    properties += [f"property uchar {channel}" for channel in ("red", "green", "blue")]
-    header = ["ply", "format ascii 1.0", f"element vertex {len(points)}", *properties, "end_header"]
-    rows = [f"{x:.6f} {y:.6f} {z:.6f} {r} {g} {b}" for (x, y, z), (r, g, b) in zip(points.tolist(), colours.tolist())]
-    with replaced_file(path, WHERE) as temporary:
-        write_durably(temporary, "\n".join([*header, *rows]) + "\n")

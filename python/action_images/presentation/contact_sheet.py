@@ -36,6 +36,15 @@ def draw_record(record, *, title="", subtitle="", columns=9):
     return np.asarray(sheet.image)
 
 
+def draw_images(images, *, title="", columns=9):
+    """Action images (V, T, H, W, 3) uint8 alone: rows are views, columns are up to `columns` moments."""
+    moments = np.unique(np.linspace(0, images.shape[1] - 1, min(columns, images.shape[1])).round().astype(int))
+    rows = [[("action image", [_tile(view[t]) for t in moments])] for view in images]
+    sheet = _Sheet(rows, title, "", has_path=False)
+    sheet.draw(moments)
+    return np.asarray(sheet.image)
+
+
 def _tiles(record, view, moments):
     """The rows of one view: [(label, [tile, ...]), ...]."""
     video = record.video[view]

@@ -6,9 +6,8 @@ import base64
 import numpy as np
 
 from action_images.presentation.courses import AXIS_COLOURS
-from action_images.presentation.geometry import TIME_COLOURS, frustum, rotations
+from action_images.presentation.geometry import TIME_COLOURS, frustum, rotations, view_colour
 
-VIEW_COLOURS = ("#8a63d2", "#d08a1d", "#1b9aaa", "#c2558f", "#6b8e23", "#a0522d")
 AXIS_LENGTH = 0.035  # drawn length of a gripper axis [m; of the cameras' distance where the unit is not metres]
 FRUSTUM_DEPTH = 0.16  # of the nearest camera's distance
 CLOUD_POINTS = 15_000  # at most so many points of the scene are shown
@@ -184,7 +183,7 @@ def _camera_traces(index, record, depth):
     camera = record.cameras[index]
     centre, corners = frustum(camera, depth)
     edges = [(centre, corner) for corner in corners] + list(zip(corners, np.roll(corners, -1, axis=0)))
-    colour = VIEW_COLOURS[index % len(VIEW_COLOURS)]
+    colour = view_colour(index)
     yield {
         "type": "scatter3d",
         "mode": "lines",

@@ -7,6 +7,7 @@ from action_images import time_colours
 
 TIME_COLOURS = time_colours(7).tolist()
 SHADES = time_colours(256).tolist()
+VIEW_COLOURS = ("#8a63d2", "#d08a1d", "#1b9aaa", "#c2558f", "#6b8e23", "#a0522d")
 
 
 def time_colour(fraction):
@@ -19,6 +20,11 @@ def blue_to_red(count):
     stops = np.array([[59, 76, 192], [221, 221, 221], [180, 4, 38]], dtype=np.float64)
     at = np.linspace(0.0, 2.0, count)
     return np.stack([np.interp(at, (0, 1, 2), channel) for channel in stops.T], axis=1).round().astype(np.uint8)
+
+
+def view_colour(view):
+    """The colour of a view's camera, as "#rrggbb"."""
+    return VIEW_COLOURS[view % len(VIEW_COLOURS)]
 
 
 def rotations(euler):

@@ -62,5 +62,9 @@ def _reduced(picture, layout):
     factor, (width, height) = layout.reduction, layout.tile
     if factor == 1:
         return picture
-    squares = picture[: height * factor, : width * factor].reshape(height, factor, width, factor, 3)
-    return squares.mean(axis=(1, 3)).round().astype(np.uint8)
+    whole = picture[: height * factor, : width * factor]
+    sums = np.zeros((height, width, 3), np.uint32)
+    for row in range(factor):
+        for column in range(factor):
+            sums += whole[row::factor, column::factor]
+    return ((sums + factor**2 // 2) // factor**2).astype(np.uint8)

@@ -116,8 +116,8 @@ class RolloutRecord:
 
     @property
     def unit(self):
-        """Of lengths: "m"; "scene units" with estimated cameras, unless the settings' cameras name their "unit"."""
-        return "m" if self.estimated is None else str(self.estimated.get("unit") or "scene units")
+        """Of lengths: "m", or "scene units" with estimated cameras, unless the settings' cameras have the unit "m"."""
+        return "m" if self.estimated is None or self.estimated.get("unit") == "m" else "scene units"
 
     @property
     def views(self):

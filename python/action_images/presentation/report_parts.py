@@ -15,6 +15,7 @@ from action_images.presentation.record import plain
 from action_images.presentation.trajectory_text import trajectory_text
 
 KINDS = {"video": "Video", "action": "Action image", "overlay": "Overlay"}
+ESTIMATORS = {"vggt": "VGGT"}
 TYPES = {".csv": "text/csv", ".json": "application/json"}
 
 
@@ -37,9 +38,13 @@ def note(record):
     if record.estimated is None:
         return ""
     how = record.estimated.get("estimated")
-    by = f" by {escape(how)}" if isinstance(how, str) else ""
-    text = f"The cameras were estimated from the pictures{by}. All lengths are in {escape(record.unit)}"
-    return f'<p class="note">{text}{"" if record.unit == "m" else ", which are not metres"}.</p>'
+    by = f" by {ESTIMATORS.get(how, how)}" if isinstance(how, str) else ""
+    text = f"The cameras were estimated from the pictures{by}. All lengths are in {record.unit}"
+    text += "." if record.unit == "m" else ", which are not metres."
+    metres = record.estimated.get("metres_per_unit")
+    if record.unit != "m" and isinstance(metres, (int, float)) and np.isfinite(metres):
+        text += f" By the gripper's axes in the action images one of them is about {metres:.3g} m."
+    return f'<p class="note">{escape(text)}</p>'
 
 
 def players(record):

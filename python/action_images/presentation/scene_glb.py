@@ -25,14 +25,13 @@ import numpy as np
 from action_images import Rig, rotation_from_euler
 from action_images.point_cloud import PointCloud
 from action_images.presentation.files import replaced_file, write_durably
-from action_images.presentation.geometry import blue_to_red, frustum
+from action_images.presentation.geometry import blue_to_red, frustum, view_colour
 from action_images.presentation.optional import optional_package
 from action_images.presentation.record import RolloutRecord
 from action_images.presentation.scene_frame import size_of, up_of
 from action_images.presentation.scene_meshes import axes, beads, frustum_rods, picture_plane, tube
 
 WHERE = "presentation::write_glb"
-VIEW_COLOURS = ((138, 99, 210), (208, 138, 29), (27, 154, 170), (194, 85, 143), (107, 142, 35), (160, 82, 45))
 LARGEST_PICTURE = 512  # px, of the longer side
 
 
@@ -112,7 +111,7 @@ def _points(record, options):
 
 def _camera(record, view, unit, options):
     camera, name = record.cameras[view], f"cameras/view_{view}"
-    colour = VIEW_COLOURS[view % len(VIEW_COLOURS)]
+    colour = _rgb(view_colour(view))[0]
     centre, corners = frustum(replace(camera, world_from_camera=np.eye(4)), unit * options.frustum)
     yield name, "scene", camera.world_from_camera, frustum_rods(centre, corners, unit * options.wire, colour), name
     if options.pictures:
