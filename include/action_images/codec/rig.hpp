@@ -117,6 +117,16 @@ class Rig {
     return transformed([](const Camera& camera) { return camera.mirrored(); });
   }
 
+  /// Every camera after `function`, camera -> camera.
+  /// @throws ValueError if the picture sizes then differ.
+  template <typename Function>
+  Rig transformed(const Function& function) const {
+    Rig rig = *this;
+    for (Camera& camera : rig.cameras_) camera = function(camera);
+    rig.check_cameras();
+    return rig;
+  }
+
  private:
   void check_cameras() const {
     check(!cameras_.empty(), "codec::Rig", "cameras", "at least one", "none");
@@ -124,13 +134,6 @@ class Rig {
       check(camera.width() == width() && camera.height() == height(), "codec::Rig", "cameras",
             text_of("equal sizes ", width(), " x ", height()), text_of(camera.width(), " x ", camera.height()));
     }
-  }
-
-  template <typename Function>
-  Rig transformed(const Function& function) const {
-    Rig rig = *this;
-    for (Camera& camera : rig.cameras_) camera = function(camera);
-    return rig;
   }
 
   std::size_t views_ = 0;
