@@ -30,4 +30,6 @@ PYBIND11_MODULE(_codec, module) {
   aim::bindings::bind_draw(module);
   aim::bindings::bind_doctor(module);
   aim::bindings::bind_files(module);
+  aim::bindings::bind_similarity(module);
+  aim::bindings::bind_refine(module);
 }

@@ -20,6 +20,7 @@
 #include <action_images/codec/observation.hpp>
 #include <action_images/codec/rig_checks.hpp>
 #include <action_images/codec/rig_report.hpp>
+#include <action_images/codec/scale_checks.hpp>
 
 namespace action_images {
 
@@ -233,22 +234,54 @@ inline void check_doctor(const DoctorOptions& options, const Rig& rig) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// What the cameras alone tell, but for the parallax.
+inline Diagnosis examine_rig(const Rig& rig, const DoctorOptions& options) {
+  check_doctor(options, rig);
+  const std::vector<Camera> cameras = first_cameras(rig);
+  const auto common = common_point(cameras);
+  Diagnosis diagnosis;
+  for (const Camera& camera : cameras) diagnosis.views.push_back(report_view(camera, common));
+  for (std::size_t first = 0; first < rig.size(); ++first) {
+    for (std::size_t second = first + 1; second < rig.size(); ++second) {
+      diagnosis.pairs.push_back(report_pair(rig, first, second, options.distances));
+    }
+  }
+  if (rig.size() > 1) diagnosis.precision = precisions_at(cameras, options.distances);
+  diagnosis.warnings = check_rig(rig);
+  note_mirrored(rig, diagnosis);
+  return diagnosis;
+}
+
+/// What the pictures tell of the rig's unit and frame, where nothing else explains them.
+inline void judge_scale(const Rig& rig, const Observations& observations, const std::optional<Trajectory>& actions,
+                        const DoctorOptions& options, Diagnosis& diagnosis) {
+  const bool unexplained =
+      std::any_of(diagnosis.warnings.begin(), diagnosis.warnings.end(),
+                  [](const Finding& finding) { return finding.name == "unexplained"; });
+  if (!unexplained && !diagnosis.warnings.empty()) return;
+  const PointPixels pixels = point_pixels(observations, options.convention);
+  const Rig then = rig_at(rig, observations.times);
+  std::optional<Finding> found;
+  if (actions && unexplained) {
+    Trajectory seen;
+    for (const std::size_t time : observations.times) seen.push_back((*actions)[time]);
+    found = other_frame(then, pixels, seen, {options.convention, options.axis_length});
+  } else if (!actions) {
+    found = wrong_scale(then, pixels, options.axis_length);
+  }
+  if (found) diagnosis.warnings = {*found};
+}
+
+}  // namespace detail
+
 /// Examines a rig: what each view is, how precisely pairs and all of them measure, and what is probably wrong.
 /// @throws ValueError if an option is out of range.
 inline Diagnosis doctor(const Rig& rig, const DoctorOptions& options = {}) {
-  detail::check_doctor(options, rig);
+  Diagnosis diagnosis = detail::examine_rig(rig, options);
   const std::vector<Camera> cameras = detail::first_cameras(rig);
-  const auto common = detail::common_point(cameras);
-  Diagnosis diagnosis;
-  for (const Camera& camera : cameras) diagnosis.views.push_back(detail::report_view(camera, common));
-  for (std::size_t first = 0; first < rig.size(); ++first) {
-    for (std::size_t second = first + 1; second < rig.size(); ++second) {
-      diagnosis.pairs.push_back(detail::report_pair(rig, first, second, options.distances));
-    }
-  }
-  if (rig.size() > 1) diagnosis.precision = detail::precisions_at(cameras, options.distances);
-  diagnosis.warnings = check_rig(rig);
-  detail::note_mirrored(rig, diagnosis);
+  detail::check_parallax(cameras, detail::point_of_interest(cameras, options.distances), diagnosis.warnings);
   return diagnosis;
 }
 
@@ -263,7 +296,7 @@ template <PixelType Pixel>
 Diagnosis doctor(const Rig& rig, const ImagesView<const Pixel>& images, const std::optional<Trajectory>& actions,
                  const DoctorOptions& options = {}) {
   constexpr auto where = "codec::doctor";
-  Diagnosis diagnosis = doctor(rig, options);
+  Diagnosis diagnosis = detail::examine_rig(rig, options);
   const std::array<std::size_t, 5> expected{rig.size(), actions ? actions->size() : images.frames,
                                             static_cast<std::size_t>(rig.height()),
                                             static_cast<std::size_t>(rig.width()), 3};
@@ -278,7 +311,12 @@ Diagnosis doctor(const Rig& rig, const ImagesView<const Pixel>& images, const st
   if (known || rig.size() > 1) {
     detail::judge_images({rig, observations, options.convention, options.axis_length}, known, options.convention,
                          diagnosis);
+    if (rig.size() > 1) detail::judge_scale(rig, observations, actions, options, diagnosis);
   }
+  const std::vector<Camera> cameras = detail::first_cameras(rig);
+  const auto middle = known ? detail::middle_of(*known) : std::nullopt;
+  detail::check_parallax(cameras, middle.value_or(detail::point_of_interest(cameras, options.distances)),
+                         diagnosis.warnings);
   detail::check_peaks(observations, diagnosis);
   return diagnosis;
 }

@@ -94,6 +94,23 @@ inline void check_focal_lengths(const Camera& camera, std::size_t view, Findings
   }
 }
 
+/// Warns of a focal length that is far from the others', of lenses of one kind. `cameras` at their pictures' size.
+inline void check_focal_agreement(const std::vector<Camera>& cameras, Findings& findings) {
+  constexpr double most = 1.5;
+  const auto focal = [](const Camera& camera) {
+    return std::sqrt(std::abs(camera.intrinsics()(0, 0) * camera.intrinsics()(1, 1)));
+  };
+  for (std::size_t view = 1; view < cameras.size(); ++view) {
+    if (cameras[view].distortion().model() != cameras[0].distortion().model()) continue;
+    const double ratio = focal(cameras[view]) / focal(cameras[0]);
+    if (ratio < most && ratio > 1.0 / most) continue;
+    findings.add("focal_mismatch",
+                 text_of("the focal length is ", std::round(100.0 * ratio) / 100.0,
+                         " times that of view 0: well for another lens, but pictures of one camera have one"),
+                 view);
+  }
+}
+
 /// How far the lines of sight are from meeting in the pictures of all views.
 struct Convergence {
   bool seen_by_all = false;
@@ -180,6 +197,25 @@ inline void check_poses(const std::vector<Camera>& given, Findings& findings) {
   }
 }
 
+/// Warns of cameras that are closer to what they look at, or further away, than those of robots.
+inline void check_unit(const std::vector<Camera>& cameras, Findings& findings) {
+  constexpr double near = 0.05, far = 15.0;  // [m]; far beyond, see `check_distances`
+  const auto convergence = convergence_of(cameras);
+  if (!convergence || !convergence->seen_by_all) return;
+  double farthest = 0.0;
+  for (const Camera& camera : cameras) {
+    farthest = std::max(farthest, (*common_point(cameras) - camera.center()).norm());
+  }
+  if ((farthest > near && farthest < far) || farthest > 60.0) return;
+  for (std::size_t view = 0; view < cameras.size(); ++view) {
+    findings.add("scale",
+                 text_of("the cameras are at most ", farthest,
+                         " from what they look at, which is hardly in metres: cameras that were estimated from "
+                         "pictures have an arbitrary unit (action-images rescale)"),
+                 view);
+  }
+}
+
 inline void check_distances(const std::vector<Camera>& cameras, Findings& findings) {
   constexpr double too_far = 60.0;  // [m]
   const auto common = common_point(cameras);
@@ -205,8 +241,12 @@ inline std::vector<Finding> check_rig(const Rig& rig) {
     detail::check_principal_point(cameras[view], view, findings);
     detail::check_focal_lengths(cameras[view], view, findings);
   }
+  std::vector<Camera> at_size;
+  for (const Camera& camera : cameras) at_size.push_back(detail::at_fitting_size(camera).value_or(camera));
+  detail::check_focal_agreement(at_size, findings);
   detail::check_poses(cameras, findings);
   detail::check_distances(cameras, findings);
+  detail::check_unit(cameras, findings);
   return findings.take();
 }
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace action_images::detail {
+
+struct Descent {
+  int iterations = 0;      ///< steps that lowered the cost
+  bool converged = false;  ///< the last step changed the cost by less than the tolerance, or no step lowers it
+};
+
+/// Levenberg and Marquardt's method. A problem has `state()`, `set(state)`, `cost()` at its state, `linearise()` there,
+/// and `stepped(damping)`: the state after a step with the diagonal of the normal equations times 1 + damping.
+/// @param tolerance  relative change of the cost at which to stop.
+template <typename Problem>
+Descent descend(Problem& problem, int most_iterations, double tolerance = 1e-12) {
+  constexpr double most_damping = 1e10;
+  Descent descent;
+  double damping = 1e-4;
+  double cost = problem.cost();
+  while (descent.iterations < most_iterations) {
+    problem.linearise();
+    const auto before = problem.state();
+    bool better = false;
+    for (; !better && damping < most_damping; damping *= 4.0) {
+      problem.set(problem.stepped(damping));
+      const double next = problem.cost();
+      better = next < cost;
+      if (!better) {
+        problem.set(before);
+        continue;
+      }
+      descent.converged = cost - next <= tolerance * cost;
+      cost = next;
+    }
+    if (!better) descent.converged = true;
+    if (descent.converged) break;
+    ++descent.iterations;
+    damping = std::max(damping * 0.02, 1e-12);
+  }
+  return descent;
+}
+
+}  // namespace action_images::detail
