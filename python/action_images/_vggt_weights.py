@@ -20,14 +20,14 @@ def weights_of(weights: Any, checkpoints: str | os.PathLike, where: str) -> tupl
         return weights, "in memory"
     if weights is None:
         path = _default(Path(checkpoints), where)
-        return path, path.name if path.is_file() else os.fspath(path)
+        return path, os.fspath(path)
     if not isinstance(weights, (str, os.PathLike)):
-        raise ValueError(f"[{where}] weights: expected a path, a name on the Hub or a VGGT, got {type(weights).__name__}")
-    if not Path(weights).exists() and hub.is_hub_id(weights):
-        return hub.download(os.fspath(weights), checkpoints=checkpoints, allow_patterns=_patterns(os.fspath(weights))), os.fspath(weights)
-    if not Path(weights).exists():
-        raise ValueError(f"[{where}] weights: expected a file of VGGT's weights or a folder with one, got no such path: {weights}")
-    return Path(weights), os.fspath(weights)
+        got = type(weights).__name__
+        raise ValueError(f"[{where}] weights: expected a path, a name on the Hub or a VGGT, got {got}")
+    name = os.fspath(weights)
+    if hub.is_hub_id(name):
+        return hub.download(name, checkpoints=checkpoints, allow_patterns=_patterns(name)), name
+    return _existing(Path(weights), "weights", where), name
 
 
 def _patterns(name: str) -> tuple[str, ...]:
@@ -35,12 +35,17 @@ def _patterns(name: str) -> tuple[str, ...]:
     return (FILES[2],) if name.endswith("-Commercial") else (FILES[0], "config.json")
 
 
+def _existing(path: Path, argument: str, where: str) -> Path:
+    if not path.exists():
+        expected = "a file of VGGT's weights or a folder with one"
+        raise ValueError(f"[{where}] {argument}: expected {expected}, got no such path: {path}")
+    return path
+
+
 def _default(checkpoints: Path, where: str) -> Path:
     named = os.environ.get(VARIABLE)
     if named:
-        if not Path(named).exists():
-            raise ValueError(f"[{where}] {VARIABLE}: expected a file of VGGT's weights or a folder with one, got no such path: {named}")
-        return Path(named)
+        return _existing(Path(named), VARIABLE, where)
     folder = checkpoints / HUB_ID.replace("/", "--")
     if any((folder / name).is_file() for name in FILES):
         return folder

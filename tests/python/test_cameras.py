@@ -3,6 +3,8 @@
 
 import os
 import shutil
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -298,7 +300,7 @@ def test_weights_that_give_nan_are_a_numerical_error(tmp_path, own_cache):
 
 def test_without_weights_the_error_says_where_to_get_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("action_images._vggt_weights._in_hub_cache", lambda: None)
     with pytest.raises(ValueError, match="ACTION_IMAGES_VGGT.*facebook/VGGT-1B.*CC-BY-NC"):
         estimate_cameras(tiny_vggt.pictures("two"))
     monkeypatch.setenv("ACTION_IMAGES_VGGT", str(tmp_path / "none"))
@@ -318,6 +320,26 @@ def test_weights_are_found_by_the_environment_and_beside_checkpoints(weights, tm
     np.testing.assert_array_equal(
         estimate_cameras(pictures, checkpoints=tmp_path / "checkpoints").world_from_camera, wanted
     )
+
+
+def test_the_hubs_cache_is_looked_at_and_only_a_name_downloads(weights, tmp_path, monkeypatch):
+    asked = []
+    cached = {"model.pt": str(weights)}
+    fake = types.SimpleNamespace(try_to_load_from_cache=lambda name, file: asked.append(file) or cached.get(file))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    monkeypatch.chdir(tmp_path)
+    assert len(estimate_cameras(tiny_vggt.pictures("two"))) == 2 and asked == ["model.safetensors", "model.pt"]
+    downloads = []
+
+    def download(name, *, checkpoints, allow_patterns):
+        downloads.append((name, allow_patterns))
+        return weights.parent
+
+    monkeypatch.setattr("action_images.hub.download", download)
+    assert len(estimate_cameras(tiny_vggt.pictures("two"), "facebook/VGGT-1B")) == 2
+    estimate_cameras(tiny_vggt.pictures("two"), "facebook/VGGT-1B-Commercial")
+    assert downloads[0] == ("facebook/VGGT-1B", ("model.safetensors", "config.json"))
+    assert downloads[1][1] == ("vggt_1B_commercial.pt",)
 
 
 def test_a_callback_stops_the_work_and_what_it_raises_comes_out(weights):

@@ -208,7 +208,7 @@ def test_generate_estimates_cameras_and_says_so(command_line, scene_pictures, we
 
 def test_generate_without_a_rig_needs_weights_and_no_scene(refused, scene_pictures, tiny_model, tiny_scene, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("action_images._vggt_weights._in_hub_cache", lambda: None)
     options = ("generate", "--images", *scene_pictures, "--model", tiny_model, "--prompt", "reach", "--out", tmp_path / "out")
     assert "expected VGGT's weights, got none" in refused(*options)
     assert "--scene: expected a --rig" in refused(*options, "--scene", tiny_scene / "scene.json")

@@ -167,7 +167,7 @@ def without_rig(flags):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_without_a_rig_the_cameras_are_estimated(here, command_line, refused, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
-    monkeypatch.setenv("HF_HOME", str(here))
+    monkeypatch.setattr("action_images._vggt_weights._in_hub_cache", lambda: None)
     monkeypatch.delenv("ACTION_IMAGES_VGGT", raising=False)
     flags = without_rig(arguments("--task_type", "i2va", "--num_samples", "1"))
     assert "expected VGGT's weights, got none" in refused(*flags, "--quiet")

@@ -27,7 +27,8 @@ def configure(parser: Parser) -> None:
     add_weights(parser, "--weights")
     add("--sizing", choices=("crop", "pad", "square", "release"), default="crop",
         help="how pictures are brought to VGGT's size; default: crop")  # fmt: skip
-    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of all but the heads; default: float32")
+    add("--dtype", choices=("float32", "bfloat16", "float16"), default="float32",
+        help="of all but the heads; default: float32")  # fmt: skip
     add("--device", metavar="NAME", help="cuda, cpu, ...; default: cpu")
     add("--percentile", type=number, default=50.0, metavar="P", help="per cent of the points to leave out; default: 50")
     add("--min-confidence", type=number, default=0.0, metavar="C", help="leave out points below; VGGT's begin at 1")
@@ -56,9 +57,11 @@ def run(arguments: Namespace) -> None:
         arguments.points.parent.mkdir(parents=True, exist_ok=True)
         write_ply(arguments.points, cloud)
     if arguments.json:
-        write_text(arguments.json, json.dumps({"quality": estimate.quality, "settings": estimate.settings}, indent=2) + "\n")
+        told = {"quality": estimate.quality, "settings": estimate.settings}
+        write_text(arguments.json, json.dumps(told, indent=2) + "\n")
     if not arguments.quiet:
-        print(f"{arguments.out}: {len(rig)} cameras" + (f"; {arguments.points}: {len(cloud)} points" if arguments.points else ""))
+        points = f"; {arguments.points}: {len(cloud)} points" if arguments.points else ""
+        print(f"{arguments.out}: {len(rig)} cameras{points}")
 
 
 def scaled(estimate: Any, arguments: Namespace) -> tuple[Any, Any]:
