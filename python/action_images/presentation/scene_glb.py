@@ -78,7 +78,7 @@ def glb_bytes(scene: object, *, points: PointCloud | None = None, up: object = N
         if kind in world.geometry:
             world.graph.update(frame_from=parent, frame_to=name, matrix=pose, geometry=kind)
         else:
-            world.add_geometry(shape, node_name=name, geom_name=kind, parent_node_name=parent, transform=pose)
+            world.add_geometry(_linear(shape), node_name=name, geom_name=kind, parent_node_name=parent, transform=pose)
     if not world.geometry:
         raise ValueError(f"[{WHERE}] scene: expected cameras, points or a trajectory that is known, got none")
     return world.export(file_type="glb", include_normals=True, tree_postprocessor=_with_materials)
@@ -180,6 +180,21 @@ def _record_of(rig: Rig) -> RolloutRecord:
     """A record of the cameras alone."""
     shape = (len(rig), rig.frames, rig.height, rig.width, 3)
     return RolloutRecord.of({"video": np.broadcast_to(np.uint8(0), shape), "rig": rig})
+
+
+def _linear(shape):
+    """The shape with its vertices' colours in linear light, which glTF asks for (pictures stay sRGB)."""
+    colours = getattr(shape.visual, "vertex_colors", None) if hasattr(shape, "faces") else shape.colors
+    if colours is None or getattr(shape.visual, "kind", "vertex") == "texture":
+        return shape
+    value = np.arange(256) / 255
+    light = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    colours = np.column_stack([np.round(255 * light).astype(np.uint8)[colours[:, :3]], colours[:, 3]])
+    if hasattr(shape, "faces"):
+        shape.visual.vertex_colors = colours
+    else:
+        shape.colors = colours
+    return shape
 
 
 def _with_materials(tree: dict) -> None:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +13,11 @@ import numpy as np
 
 from action_images import FormatError, NumericalError
 from action_images.presentation.files import replaced_file, write_durably
+from action_images.presentation.glb_file import check_glb
 from action_images.presentation.optional import optional_package
 from action_images.presentation.save import png_bytes
 
 WHERE = "presentation::render"
-LARGEST_FILE = 2**32  # bytes
 LARGEST_SIDE, MOST_FRAMES = 4096, 36_000
 CORNERS = 4000  # vertices of a shape that decide how far the camera stands
 
@@ -93,7 +91,7 @@ def render_picture(glb: str | os.PathLike, path: str | os.PathLike, *, options: 
 def _scene(glb: str | os.PathLike, options: Turntable) -> Iterator[Callable[[float], np.ndarray]]:
     """Yields picture(turn [deg]) -> (H, W, 3) uint8."""
     pyvista = optional_package("pyvista", "render", WHERE)
-    check_glb(glb)
+    check_glb(glb, WHERE)
     with _quiet_vtk():
         plotter = pyvista.Plotter(off_screen=True, window_size=list(options.size), lighting="light kit")
         try:
@@ -101,23 +99,6 @@ def _scene(glb: str | os.PathLike, options: Turntable) -> Iterator[Callable[[flo
             yield _Orbit(plotter, options).picture
         finally:
             plotter.close()
-
-
-def check_glb(path: str | os.PathLike) -> None:
-    """Raises FormatError naming the file unless it is a complete binary glTF 2.0 with a scene, at most 4 GiB."""
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as stream:
-            magic, version, length, json_length, kind = struct.unpack("<4sIII4s", stream.read(20))
-            fits = magic == b"glTF" and version == 2 and kind == b"JSON" and length == size <= LARGEST_FILE
-            tree = json.loads(stream.read(json_length)) if fits and json_length <= size - 20 else None
-    except OSError as error:
-        raise FormatError(f"[{WHERE}] {path}: expected a .glb file, got {error.strerror}") from error
-    except (struct.error, ValueError, RecursionError):
-        tree = None
-    if not isinstance(tree, dict) or not tree.get("meshes"):
-        raise FormatError(f"[{WHERE}] {path}: expected a complete .glb file (binary glTF 2.0) with meshes, got another")
 
 
 def _fill(plotter, path: Path, options: Turntable) -> None:
@@ -136,6 +117,18 @@ def _fill(plotter, path: Path, options: Turntable) -> None:
         raise FormatError(f"[{WHERE}] {path}: expected a scene that VTK reads, got none")
     for actor in plotter.renderer.actors.values():
         actor.GetProperty().SetPointSize(options.point_size)
+    _show_as_srgb(plotter)
+
+
+def _show_as_srgb(plotter) -> None:
+    """Vertices' colours are linear light in a .glb file, which VTK reads as floats and shows as the numbers they are."""
+    pyvista = optional_package("pyvista", "render", WHERE)
+    arrays = [actor.GetMapper().GetInput().GetPointData().GetArray("COLOR_0") for actor in plotter.renderer.actors.values()]
+    for array in {array.__this__: array for array in arrays if array is not None}.values():  # some shapes share one
+        colours = pyvista.convert_array(array)
+        light = np.clip(colours[:, :3], 0, 1)
+        colours[:, :3] = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.power(light, 1 / 2.4) - 0.055)
+        array.Modified()
 
 
 def _no_window(got: str) -> NumericalError:
@@ -188,6 +181,7 @@ class _Orbit:
         camera.position, camera.focal_point = self.middle + self.distance * back, self.middle
         camera.up, camera.view_angle = up, self.options.field_of_view
         self.plotter.reset_camera_clipping_range()
+        self.plotter.render_window.Render()
         return np.ascontiguousarray(self.plotter.screenshot(None, return_img=True)[..., :3])
 
 
