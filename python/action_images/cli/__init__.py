@@ -13,6 +13,7 @@ from types import ModuleType
 
 from .. import __version__
 from . import (
+    calibrate,
     convert,
     dataset,
     decode,
@@ -22,6 +23,7 @@ from . import (
     generate,
     inspect,
     released,
+    rescale,
     scene,
     train,
     train_action_head,
@@ -36,6 +38,8 @@ COMMANDS = {
     "encode": encode,
     "decode": decode,
     "doctor": doctor,
+    "rescale": rescale,
+    "calibrate": calibrate,
     "train": train,
     "train-action-head": train_action_head,
     "train-vae": train_vae,
