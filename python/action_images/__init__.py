@@ -9,16 +9,23 @@ An action is [x, y, z, ex, ey, ez, openness]: metres, radians about the fixed ax
 """
 
 from ._codec import (
+    AlignedRig,
+    AxisScale,
     Camera,
     Decoded,
     Diagnosis,
     FormatError,
     NumericalError,
+    RefinedRig,
     Rig,
     ShapeError,
+    Similarity,
+    SimilarityFit,
     __version__,
     action_points,
     actions_from_pixels,
+    align_rig,
+    align_to_gripper,
     convert_actions,
     decode,
     doctor,
@@ -33,26 +40,41 @@ from ._codec import (
     load_rig,
     load_trajectory,
     pixel_actions,
+    pixels_from_action_images,
     plucker,
+    refine_cameras,
     rotation_from_euler,
     save_camera_params,
     save_droid_cameras,
     save_rig,
     save_trajectory,
+    scale_from_axes,
+    scale_from_camera_distance,
+    similarity_from_points,
+    similarity_from_rigs,
+    similarity_from_trajectories,
     time_colours,
 )
+from ._scale import refine_cameras_from_action_images
 
 __all__ = [
+    "AlignedRig",
+    "AxisScale",
     "Camera",
     "Decoded",
     "Diagnosis",
     "FormatError",
     "NumericalError",
+    "RefinedRig",
     "Rig",
     "ShapeError",
+    "Similarity",
+    "SimilarityFit",
     "__version__",
     "action_points",
     "actions_from_pixels",
+    "align_rig",
+    "align_to_gripper",
     "convert_actions",
     "decode",
     "doctor",
@@ -67,18 +89,28 @@ __all__ = [
     "load_rig",
     "load_trajectory",
     "pixel_actions",
+    "pixels_from_action_images",
     "plucker",
+    "refine_cameras",
+    "refine_cameras_from_action_images",
     "rotation_from_euler",
     "save_camera_params",
     "save_droid_cameras",
     "save_rig",
     "save_trajectory",
+    "scale_from_axes",
+    "scale_from_camera_distance",
+    "similarity_from_points",
+    "similarity_from_rigs",
+    "similarity_from_trajectories",
     "time_colours",
 ]
 
-for _class in (Camera, Decoded, Diagnosis, FormatError, NumericalError, Rig, ShapeError):
+_classes = (AlignedRig, AxisScale, Camera, Decoded, Diagnosis, FormatError, NumericalError, RefinedRig, Rig, ShapeError)
+_classes += (Similarity, SimilarityFit)
+for _class in _classes:
     _class.__module__ = __name__  # errors and help name the public place
-del _class
+del _class, _classes
 
 
 def _rig_html(rig: Rig) -> str:

@@ -508,3 +508,236 @@ def save_trajectory(
     actions: ArrayLike, path: _Path, *, format: _Format = "euler", gripper: _Gripper = "openness"
 ) -> None:
     """Writes actions (T, 7) with a header, in a format of `convert_actions`; as euler all numbers are kept exactly."""
+
+class Similarity:
+    """x_in_b = scale * rotation @ x_in_a + translation: from one frame and unit of length to another.
+
+    Such as from estimated cameras, whose scale and frame are arbitrary, to the robot's base in metres. `b_from_a @ a_from_c`
+    is `b_from_c`. Raises ValueError unless scale > 0 and the rotation is orthonormal within 1e-4 with determinant +1.
+    """
+
+    def __init__(
+        self, *, scale: float = 1.0, rotation: ArrayLike | None = None, translation: ArrayLike | None = None
+    ) -> None: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def rotation(self) -> NDArray[np.float64]:
+        """(3, 3)"""
+    @property
+    def translation(self) -> NDArray[np.float64]:
+        """(3,)"""
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(4, 4), with scale * rotation in its corner"""
+    def inverse(self) -> Similarity: ...
+    def __matmul__(self, first: Similarity) -> Similarity: ...
+    def points(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Points (..., 3) in the other frame."""
+    def actions(self, actions: ArrayLike) -> NDArray[np.float64]:
+        """Actions (T, 7) in the other frame: positions are scaled and turned, orientations turned; NaN stays NaN."""
+    def rig(self, rig: Rig) -> Rig:
+        """`align_rig`"""
+
+class SimilarityFit:
+    """A similarity, and what it leaves between pairs of points or cameras."""
+
+    @property
+    def similarity(self) -> Similarity:
+        """target_from_source"""
+    @property
+    def rms(self) -> float:
+        """of the residuals that count, weighted [unit of the target]"""
+    @property
+    def largest(self) -> float: ...
+    @property
+    def rotation_rms(self) -> float:
+        """of the orientations, where cameras were compared, else 0 [rad]"""
+    @property
+    def residuals(self) -> NDArray[np.float64]:
+        """(N,) distances; NaN for pairs that are not finite"""
+    @property
+    def inliers(self) -> NDArray[np.bool_]:
+        """(N,) pairs that count"""
+
+def similarity_from_points(
+    source: ArrayLike,
+    target: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    scaled: bool = True,
+    robust: bool = False,
+) -> SimilarityFit:
+    """The similarity that brings points (N, 3) onto others with the least weighted squares of distances (Umeyama).
+
+    Pairs that are not finite are left out. scaled=False: the scale is 1. robust: leaves out pairs that contradict most of
+    the others. Raises NumericalError for fewer than three pairs, or points on a line.
+    """
+
+def similarity_from_trajectories(
+    source: ArrayLike, target: ArrayLike, *, scaled: bool = True, robust: bool = True
+) -> SimilarityFit:
+    """`similarity_from_points` of the positions of actions (T, 7). Raises NumericalError for a straight motion."""
+
+def similarity_from_rigs(source: Rig, target: Rig) -> SimilarityFit:
+    """The similarity that brings cameras onto those of another rig: rotation by orientations, scale and shift by centres.
+
+    Two cameras are enough. Raises ValueError if the rigs differ in views or frames, NumericalError if all cameras of
+    `source` are in one place.
+    """
+
+def align_rig(rig: Rig, similarity: Similarity) -> Rig:
+    """All cameras in the other frame; what they see there has the same pixels. Names and lenses stay."""
+
+def scale_from_camera_distance(rig: Rig, view_a: int, view_b: int, distance: float, *, time: int = 0) -> Similarity:
+    """The scale, about the origin, that makes the distance of two cameras the known one [m].
+
+    One distance leaves no residual: its relative error becomes the scale's. time: frame of a rig that moves.
+    """
+
+class AxisScale:
+    """The scale that triangulated axes of a gripper tell."""
+
+    @property
+    def scale(self) -> float:
+        """metres of a unit of the rig"""
+    @property
+    def scale_error(self) -> float:
+        """standard error, relative, from the spread of the lengths; NaN for one length"""
+    @property
+    def angle(self) -> float:
+        """median angle between the axes [deg]; far from 90: the cameras do not fit the pixels"""
+    @property
+    def lengths(self) -> int:
+        """that it rests on"""
+
+def scale_from_axes(
+    rig: Rig, pixels: ArrayLike, convention: _Convention = "paper", axis_length: float = 0.1
+) -> AxisScale:
+    """The scale at which the axes of pixel actions (V, T, 7) are `axis_length` long [m]; the actions are not needed.
+
+    The frame stays the rig's. Raises NumericalError if no axis is seen by two views.
+    """
+
+class AlignedRig:
+    """A rig in the frame of known actions, in metres, and how sure that is."""
+
+    @property
+    def rig(self) -> Rig: ...
+    @property
+    def similarity(self) -> Similarity:
+        """from the frame of the given rig"""
+    @property
+    def rms_px(self) -> float:
+        """distances of projected from seen points, of those that count [px]"""
+    @property
+    def largest_px(self) -> float: ...
+    @property
+    def rms_mm(self) -> float:
+        """distances of triangulated from known points, of those that count [mm]; NaN if there is none"""
+    @property
+    def scale_error(self) -> float:
+        """standard deviation of the scale, relative to it"""
+    @property
+    def position_error(self) -> float:
+        """of the known points' centre [m]"""
+    @property
+    def rotation_error(self) -> float:
+        """[rad]"""
+    @property
+    def inliers(self) -> NDArray[np.bool_]:
+        """(V, T, 3): position, normal, up; seen, and within a few `pixel_error`"""
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def converged(self) -> bool: ...
+
+_Loss = Literal["squared", "huber", "cauchy"]
+
+def align_to_gripper(
+    rig: Rig,
+    pixels: ArrayLike,
+    actions: ArrayLike,
+    convention: _Convention = "paper",
+    axis_length: float = 0.1,
+    *,
+    pixel_error: float = 1.0,
+    loss: _Loss = "cauchy",
+) -> AlignedRig:
+    """Brings a rig of arbitrary scale and frame, as a whole, into the frame of known actions.
+
+    pixels: (V, T, 7), or (V, 7) of one frame, as `pixel_actions` and --view1_action have them; NaN for points that are not
+    seen; two views or more. actions: (T, 7), or (7,). A similarity is fitted to the triangulated points, then refined on the
+    reprojection. One frame has three points only, `axis_length` apart: look at `scale_error`.
+    pixel_error: expected standard deviation of a pixel [px]; larger residuals lose weight.
+    Raises ShapeError if the arrays do not fit, ValueError for one view, NumericalError if the points tell no scale.
+    """
+
+class RefinedRig:
+    """Cameras refined with a known trajectory, in its frame."""
+
+    @property
+    def rig(self) -> Rig: ...
+    @property
+    def similarity(self) -> Similarity | None:
+        """nearest to what brings the given cameras onto these; None for one view"""
+    @property
+    def rms_before(self) -> NDArray[np.float64]:
+        """(V,) of what counts, with the given rig brought into the frame as a whole [px]; NaN if it looks elsewhere"""
+    @property
+    def rms_after(self) -> NDArray[np.float64]:
+        """(V,) [px]"""
+    @property
+    def seen(self) -> list[int]:
+        """points of every view"""
+    @property
+    def inliers(self) -> NDArray[np.bool_]:
+        """(V, T, 3): position, normal, up; seen, and within a few `pixel_error`"""
+    @property
+    def position_error(self) -> NDArray[np.float64]:
+        """(V,) standard deviation of the camera's centre [m]"""
+    @property
+    def rotation_error(self) -> NDArray[np.float64]:
+        """(V,) [rad]"""
+    @property
+    def focal_error(self) -> NDArray[np.float64]:
+        """(V,) relative; 0 where the focal length is fixed"""
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """(T, 3, 3): position, normal, up, refined if `point_error` is not 0 [m]; NaN for what is not seen"""
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def converged(self) -> bool: ...
+
+def refine_cameras(
+    rig: Rig,
+    pixels: ArrayLike,
+    actions: ArrayLike,
+    convention: _Convention = "paper",
+    axis_length: float = 0.1,
+    *,
+    focal: Literal["fixed", "shared", "per_view"] = "fixed",
+    principal_point: bool = False,
+    pixel_error: float = 1.0,
+    point_error: float = 0.0,
+    loss: _Loss = "cauchy",
+    iterations: int = 200,
+) -> RefinedRig:
+    """Refines cameras with a known trajectory and where the views see it: bundle adjustment with a robust loss.
+
+    The cameras come out in the frame of the actions, in metres, wherever they were; one view is enough, and views whose
+    given pose is far off are located anew. pixels: (V, T, 7) as `pixel_actions` has them, NaN for points that are not seen;
+    actions: (T, 7). focal, principal_point: what of the intrinsics is refined; lenses stay.
+    pixel_error: expected standard deviation of a pixel [px]. point_error: of the known points [m]; 0: they are exact, inf:
+    they are free, as near as possible to the known ones.
+    Raises ShapeError if the arrays do not fit, ValueError for a rig that moves, NumericalError if a view sees too little.
+    """
+
+def pixels_from_action_images(
+    images: ArrayLike, convention: _Convention = "paper", sigma: float | None = None
+) -> NDArray[np.float64]:
+    """Where the best blobs of action images (V, T, H, W, 3) are: pixel actions (V, T, 7) whose openness is NaN.
+
+    NaN where no blob is seen. sigma: of the Gaussians [px], by default 5 % of the shorter side.
+    """

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from .. import __version__
 from . import (
+    calibrate,
     cameras,
     convert,
     dataset,
@@ -24,6 +25,7 @@ from . import (
     inspect,
     released,
     render,
+    rescale,
     scene,
     train,
     train_action_head,
@@ -39,6 +41,8 @@ COMMANDS = {
     "encode": encode,
     "decode": decode,
     "doctor": doctor,
+    "rescale": rescale,
+    "calibrate": calibrate,
     "train": train,
     "train-action-head": train_action_head,
     "train-vae": train_vae,
