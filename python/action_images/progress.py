@@ -45,6 +45,19 @@ def bytes_bar(show: bool, label: str) -> Iterator[Callable[[int, int], None]]:
         yield progress
 
 
+class Percent:
+    """Called as loading and estimating call back, (part, done, all): counts one part, most of the work, in whole percents."""
+
+    def __init__(self, advance: Callable[..., None], part: str):
+        self.advance, self.part, self.shown = advance, part, 0
+
+    def __call__(self, part: str, done: int, total: int) -> None:
+        percent = 100 * done // max(total, 1) if part == self.part else self.shown
+        if percent > self.shown:
+            self.advance(percent - self.shown)
+            self.shown = percent
+
+
 def _rich_bar(label: str):
     """A bar, or None without rich."""
     try:

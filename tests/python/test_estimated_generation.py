@@ -211,4 +211,6 @@ def test_generate_without_a_rig_needs_weights_and_no_scene(refused, scene_pictur
     monkeypatch.setattr("action_images._vggt_weights._in_hub_cache", lambda: None)
     options = ("generate", "--images", *scene_pictures, "--model", tiny_model, "--prompt", "reach", "--out", tmp_path / "out")
     assert "expected VGGT's weights, got none" in refused(*options)
-    assert "--scene: expected a --rig" in refused(*options, "--scene", tiny_scene / "scene.json")
+    for option, file in {"--scene": "scene.json", "--actions": "actions.csv"}.items():
+        task = ("--task", "a2v") if option == "--actions" else ()
+        assert f"{option}: expected a --rig" in refused(*options, *task, option, tiny_scene / file)

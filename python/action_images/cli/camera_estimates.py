@@ -19,10 +19,10 @@ def add_weights(parser: Parser, option: str = "--vggt") -> None:
 def estimated(images: Sequence[Any], weights: str | None, arguments: Namespace, **options: Any):
     """`estimate_scene` with progress; its summary and warnings go to the standard error unless --quiet."""
     from ..model import estimate_scene
-    from ..progress import progress_bar
+    from ..progress import Percent, progress_bar
 
     with progress_bar(not arguments.quiet, 100, label="cameras %") as advance:
-        estimate = estimate_scene(images, weights, progress=_Percent(advance), notice=lambda text: None, **options)
+        estimate = estimate_scene(images, weights, progress=Percent(advance, "network"), notice=lambda text: None, **options)
     if not arguments.quiet:
         tell(estimate)
     return estimate
@@ -32,16 +32,3 @@ def tell(estimate: Any) -> None:
     print(estimate.summary(), file=sys.stderr)
     for text in estimate.warnings:
         print(f"warning: {text}", file=sys.stderr)
-
-
-class _Percent:
-    """Counts what the network does, most of all, as whole percents."""
-
-    def __init__(self, advance):
-        self.advance, self.shown = advance, 0
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        percent = 100 * done // max(total, 1) if stage == "network" else self.shown
-        if percent > self.shown:
-            self.advance(percent - self.shown)
-            self.shown = percent

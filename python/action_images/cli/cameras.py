@@ -41,6 +41,8 @@ def configure(parser: Parser) -> None:
 def run(arguments: Namespace) -> None:
     for path in filter(None, (arguments.out, arguments.points, arguments.json)):
         check_file(path)
+    if arguments.points:
+        from ..presentation.point_cloud_file import write_ply
     use_threads(arguments.threads)
     options = {name: getattr(arguments, name) for name in ("sizing", "dtype", "device", "percentile", "min_confidence")}
     options["cache"] = False if arguments.no_cache else arguments.cache or True
@@ -52,8 +54,6 @@ def run(arguments: Namespace) -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     save_rig(rig, arguments.out)
     if arguments.points:
-        from ..presentation.point_cloud_file import write_ply
-
         arguments.points.parent.mkdir(parents=True, exist_ok=True)
         write_ply(arguments.points, cloud)
     if arguments.json:

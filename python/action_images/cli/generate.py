@@ -100,8 +100,10 @@ def check_task(arguments: Namespace) -> None:
         if (getattr(arguments, option) is not None) != (arguments.task in tasks):
             wanted, got = ("given", "none") if arguments.task in tasks else ("none", "some")
             raise ValueError(f"[cli::generate] --{option}: expected {wanted} for task {arguments.task}, got {got}")
-    if arguments.rig is None and arguments.scene is not None:
-        raise ValueError("[cli::generate] --scene: expected a --rig beside it, in whose metres it is, got none")
+    for option in ("scene", "actions", "first_action", "action_head"):
+        if arguments.rig is None and getattr(arguments, option) is not None:
+            name = option.replace("_", "-")
+            raise ValueError(f"[cli::generate] --{name}: expected a --rig beside it, in whose metres it is, got none")
     if arguments.view_action is not None and arguments.view_actions is not None:
         raise ValueError("[cli::generate] --view-action, --view-actions: expected one of them, got both")
 

@@ -170,7 +170,7 @@ def loaded(arguments: Namespace, prompts: Path):
 
     from .._loading import model_path
     from ..model import PromptEncoder, WorldModel
-    from ..progress import progress_bar
+    from ..progress import Percent, progress_bar
 
     path = model_path(arguments.ckpt_path or Path("checkpoints") / arguments.model_id, WHERE)
     options = {
@@ -187,7 +187,7 @@ def loaded(arguments: Namespace, prompts: Path):
     texts = [arguments.prompt] if arguments.cfg_scale == 1 else [arguments.prompt, ""]
     PromptEncoder(path, **options).encode(texts)
     with progress_bar(not arguments.quiet, 100, label="loading %") as advance:
-        return WorldModel.load(path, **options, progress=Percent(advance))
+        return WorldModel.load(path, **options, progress=Percent(advance, "transformer"))
 
 
 def estimated_rig(given, arguments: Namespace):
@@ -196,19 +196,6 @@ def estimated_rig(given, arguments: Namespace):
 
     first = [view[0] if getattr(view, "ndim", 3) == 4 else view for view in given]
     return estimated(first, arguments.vggt, arguments, device=arguments.device, **RELEASED)
-
-
-class Percent:
-    """Counts bytes of the transformer, most of all, as whole percents."""
-
-    def __init__(self, advance):
-        self.advance, self.shown = advance, 0
-
-    def __call__(self, part: str, done: int, total: int) -> None:
-        percent = 100 * done // max(total, 1) if part == "transformer" else self.shown
-        if percent > self.shown:
-            self.advance(percent - self.shown)
-            self.shown = percent
 
 
 def lora_of(text: str) -> tuple[str, float]:
