@@ -123,7 +123,7 @@ def test_a_rollout_is_a_static_picture_with_a_player_below():
     assert np.array_equal(opened(pictures(page)[0]), opened(rollout_png(rollout())))
     assert 'src="data:video/mp4;base64,dmlkZW8="' in page and "<script" not in page and "<iframe" not in page
     assert "<b>it</b>" not in page
-    assert max(write_video.shape[1:3]) <= 1024
+    assert max(write_video.shape[1:3]) <= 640
 
 
 def test_a_long_video_is_left_out_and_the_picture_stays_small():

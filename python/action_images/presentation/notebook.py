@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 COLUMNS = 5  # frames in a static picture
 SHEET_WIDTHS = (960, 720, 480)  # px, the first whose PNG is small enough is taken
 LARGEST_PNG = 400_000  # bytes
-PLAYER_SIDE = 1024  # px, of the longer side at most
+PLAYER_SIDE = 640  # px, of the longer side at most
 LARGEST_PLAYER = 1_500_000  # bytes; a longer video is left to the report
 MOST_ROWS = 9  # of tables
 

@@ -43,7 +43,8 @@ def _frusta(rig: Rig, view: int) -> list[np.ndarray]:
 
 def _drawing(frusta: list[list[np.ndarray]], points: np.ndarray, axes: tuple[int, int]) -> str:
     low, high = points[:, axes].min(axis=0), points[:, axes].max(axis=0)
-    scale = (SIDE - 2 * MARGIN) / max(np.max(high - low), 1e-9)
+    extent = max(np.ptp(points, axis=0).max(), 1e-9)  # one scale for all drawings
+    scale = (SIDE - 2 * MARGIN) / extent
     middle = (low + high) / 2
 
     def at(point: np.ndarray) -> str:
@@ -52,7 +53,7 @@ def _drawing(frusta: list[list[np.ndarray]], points: np.ndarray, axes: tuple[int
 
     shapes = "".join(_view(view, path, at) for view, path in enumerate(frusta))
     first, second = ("xyz"[axis] for axis in axes)
-    length = 10.0 ** np.floor(np.log10(max(np.max(high - low), 1e-9) / 2))
+    length = 10.0 ** np.floor(np.log10(extent / 2))
     bar = (
         f'<path d="M {MARGIN / 2} {SIDE - 10} h {scale * length:.1f}" stroke="currentColor"/>'
         f'<text x="{MARGIN / 2}" y="{SIDE - 14}" fill="currentColor">{length:g}</text>'
