@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Estimates the cameras of pictures of one scene, and the points that they show, with VGGT.
 
-Lengths are in VGGT's own unit, not metres. Its weights are not part of this package: docs/cameras.md.
+Lengths are in VGGT's own unit, and in metres where something is known that tells them. Its weights are not part of this
+package: docs/cameras.md.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from .arguments import Parser, add_out, add_quiet, add_threads, number, use_threads
 from .camera_estimates import add_weights, estimated
 from .output import check_file, write_text
+from .rescale_options import add_scale_options, rescaled
 
 HELP = "pictures -> rig.json and points, estimated by VGGT"
 
@@ -34,6 +36,7 @@ def configure(parser: Parser) -> None:
     add("--min-confidence", type=number, default=0.0, metavar="C", help="leave out points below; VGGT's begin at 1")
     add("--cache", metavar="DIR", help="what was seen is kept here; default: ~/.cache/action-images/cameras")
     add("--no-cache", action="store_true", help="look again, and keep nothing")
+    add_scale_options(parser)
     add_threads(parser)
     add_quiet(parser)
 
@@ -47,7 +50,7 @@ def run(arguments: Namespace) -> None:
     options = {name: getattr(arguments, name) for name in ("sizing", "dtype", "device", "percentile", "min_confidence")}
     options["cache"] = False if arguments.no_cache else arguments.cache or True
     estimate = estimated(arguments.images, arguments.weights, arguments, **options)
-    rig, cloud = scaled(estimate, arguments)
+    rig, cloud, report = scaled(estimate, arguments)
 
     from .. import save_rig
 
@@ -57,13 +60,16 @@ def run(arguments: Namespace) -> None:
         arguments.points.parent.mkdir(parents=True, exist_ok=True)
         write_ply(arguments.points, cloud)
     if arguments.json:
-        told = {"quality": estimate.quality, "settings": estimate.settings}
+        told = {"quality": estimate.quality, "settings": estimate.settings, "scale": report or None}
         write_text(arguments.json, json.dumps(told, indent=2) + "\n")
     if not arguments.quiet:
         points = f"; {arguments.points}: {len(cloud)} points" if arguments.points else ""
-        print(f"{arguments.out}: {len(rig)} cameras{points}")
+        print(f"{arguments.out}: {len(rig)} cameras{points}" + (f"\n{report}" if report else ""))
 
 
-def scaled(estimate: Any, arguments: Namespace) -> tuple[Any, Any]:
-    """The rig and the points, in the unit and the frame that the options ask for: as estimated."""
-    return estimate.rig, estimate.scene  # where a known length would come in
+def scaled(estimate: Any, arguments: Namespace) -> tuple[Any, Any, str]:
+    """The rig and the points, in the unit and the frame that the options ask for, and a report on them."""
+    from ..point_cloud import PointCloud
+
+    rig, points, report = rescaled(estimate.rig, estimate.scene.points, arguments)
+    return rig, PointCloud(points, estimate.scene.colors, estimate.scene.confidence), report
