@@ -3,6 +3,7 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -33,6 +34,16 @@ def test_a_plan_is_saved_and_where_it_ends_is_printed(command_line, given, tmp_p
     assert sorted(path.name for path in out.iterdir()) == FILES
     settings = json.loads((out / "rollout.json").read_text())["settings"]
     assert settings["task"] == "i2va" and settings["prompt"] == "reach the red block" and settings["seed"] == 0
+
+
+def test_a_recording_for_rerun_is_written_beside_the_rest(command_line, refused, given, tmp_path, monkeypatch):
+    pytest.importorskip("rerun")
+    recording = tmp_path / "deep" / "out.rrd"
+    options = ("--prompt", "reach the red block", "--out", tmp_path / "out", "--rerun", recording)
+    assert command_line("generate", *given, *options).code == 0
+    assert recording.read_bytes()[:4] == b"RRF2"
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    assert "pip install 'action-images[view]'" in refused("generate", *given, *options[:-1], tmp_path / "again.rrd")
 
 
 def test_given_actions_are_simulated_and_measured_against_the_scene(command_line, given, tiny_scene, tmp_path):

@@ -2,7 +2,6 @@
 """Generation and the command line without a rig: a tiny VGGT estimates the cameras."""
 
 import json
-import sys
 import types
 
 import numpy as np
@@ -168,13 +167,19 @@ def test_cameras_writes_a_rig_and_says_how_good_it_is(command_line, scene_pictur
     assert (result.code, result.out, result.err) == (0, "", "")
 
 
-def test_cameras_writes_points(command_line, scene_pictures, weights, tmp_path, monkeypatch):
-    written = []
-    module = types.SimpleNamespace(write_ply=lambda path, cloud: written.append((path, cloud)))
-    monkeypatch.setitem(sys.modules, "action_images.presentation.point_cloud_file", module)
-    options = ("--weights", weights, "--out", tmp_path / "rig.json", "--points", tmp_path / "scene.ply", "--percentile", 0)
+def test_cameras_writes_points_in_metres_where_a_distance_is_known(command_line, scene_pictures, weights, tmp_path):
+    point_cloud_file = pytest.importorskip("action_images.presentation.point_cloud_file")
+    pytest.importorskip("trimesh")
+    rig, points = tmp_path / "rig.json", tmp_path / "scene.ply"
+    options = ("--weights", weights, "--out", rig, "--points", points, "--percentile", 0)
     assert "9800 points" in command_line("cameras", *scene_pictures, *options).out
-    assert written[0][0] == tmp_path / "scene.ply" and len(written[0][1]) == 9800
+    own, cloud = aim.load_rig(rig), point_cloud_file.read_ply(points)
+    result = command_line("cameras", *scene_pictures, *options, "--distance", 0, 1, 0.42)
+    metric = aim.load_rig(rig)
+    distance = [np.linalg.norm(np.diff([camera.world_from_camera[:3, 3] for camera in r], axis=0)) for r in (own, metric)]
+    assert distance[1] == pytest.approx(0.42) and f"scale {0.42 / distance[0]:.6g}" in result.out
+    moved = point_cloud_file.read_ply(points).points
+    np.testing.assert_allclose(moved, cloud.points * 0.42 / distance[0], rtol=1e-4, atol=1e-6)
 
 
 def test_one_and_three_pictures_have_cameras(command_line, scene_pictures, weights, tmp_path):

@@ -23,7 +23,7 @@ from .arguments import (
     whole_number,
 )
 from .camera_estimates import add_weights, estimated
-from .output import check_folder
+from .output import check_file, check_folder
 from .scene_file import ending, read_scene
 
 HELP = "pictures and an instruction -> video, action images, trajectory"
@@ -60,7 +60,8 @@ def configure(parser: Parser) -> None:
         help="equal seeds give equal results; default: 0",
     )
     add("--scene", type=Path, metavar="FILE", help="scene.json: the truth to compare with")
-    add_out(parser, "for videos, trajectory, contact sheet and report")
+    add("--rerun", type=Path, metavar="FILE.rrd", help="also write a recording for rerun")
+    add_out(parser, "for videos, trajectory, 3-D scene, contact sheet and report")
     add_model_options(parser)
     add_sampling_options(parser)
     add_quiet(parser)
@@ -69,6 +70,8 @@ def configure(parser: Parser) -> None:
 def run(arguments: Namespace) -> None:
     check_folder(arguments.out)
     check_task(arguments)
+    if arguments.rerun:
+        check_recording(arguments.rerun)
     scene = read_scene(arguments.scene) if arguments.scene else None
     rig = load_rig(arguments.rig) if arguments.rig else None
     actions = load_trajectory(arguments.actions) if arguments.actions else None
@@ -83,10 +86,27 @@ def run(arguments: Namespace) -> None:
     rollout = generated(model, rig, actions, arguments)
     block = scene.named_block(arguments.prompt) if scene else None
     names = rollout.save(arguments.out, goal=block and block["goal"], blocks=scene.blocks if scene else ())
+    if arguments.rerun:
+        write_recording(arguments.rerun, rollout)
     if not arguments.quiet:
         if rollout.actions is not None:
             print(ending(rollout.actions, block, unit="m" if metric else "of VGGT's unit"))
         print(f"{arguments.out}: {', '.join(names)}")
+
+
+def check_recording(path: Path) -> None:
+    """Raises ValueError or ImportError if no recording could be written, before anything is generated."""
+    from ..presentation.optional import optional_package
+
+    check_file(path)
+    optional_package("rerun", "view", "cli::generate")
+
+
+def write_recording(path: Path, rollout) -> None:
+    from ..presentation.rerun_log import write_rrd
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_rrd(path, rollout)
 
 
 def check_task(arguments: Namespace) -> None:
