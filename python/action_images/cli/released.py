@@ -181,7 +181,11 @@ def loaded(arguments: Namespace, prompts: Path):
         "embedding_cache": prompts,
         "keep_text_encoder": False,
         "lora": [lora_of(text) for text in arguments.lora],
-        "config": {"height": arguments.height, "width": arguments.width},
+        "config": {
+            "height": arguments.height,
+            "width": arguments.width,
+            "camera_reference": "first_view" if arguments.rig else "world",  # estimated cameras are told as they are
+        },
         "notice": lambda text: None if arguments.quiet else print(text, file=sys.stderr),
     }
     texts = [arguments.prompt] if arguments.cfg_scale == 1 else [arguments.prompt, ""]
