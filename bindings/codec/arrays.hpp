@@ -71,12 +71,12 @@ inline py::array_t<bool> bools_from(const std::vector<bool>& values) {
   return array;
 }
 
-void bind_geometry(py::module_& module);  ///< Camera, Rig, plucker
-void bind_images(py::module_& module);    ///< encode, decode, Decoded
-void bind_formats(py::module_& module);   ///< action formats, pixel actions
-void bind_draw(py::module_& module);      ///< trajectories, axes and action images over pictures
-void bind_doctor(py::module_& module);    ///< doctor, Diagnosis
-void bind_files(py::module_& module);     ///< calibration and trajectory files, Rig.load
+void bind_geometry(py::module_& module);    ///< Camera, Rig, plucker
+void bind_images(py::module_& module);      ///< encode, decode, Decoded
+void bind_formats(py::module_& module);     ///< action formats, pixel actions
+void bind_draw(py::module_& module);        ///< trajectories, axes and action images over pictures
+void bind_doctor(py::module_& module);      ///< doctor, Diagnosis
+void bind_files(py::module_& module);       ///< calibration and trajectory files, Rig.load
 void bind_similarity(py::module_& module);  ///< Similarity and how to find one
 void bind_refine(py::module_& module);      ///< rigs from known actions and their pixels
 

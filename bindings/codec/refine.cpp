@@ -99,8 +99,7 @@ void bind_aligned(py::module_& module) {
       .def_readonly("scale_error", &AlignedRig::scale_error)
       .def_readonly("position_error", &AlignedRig::position_error)
       .def_readonly("rotation_error", &AlignedRig::rotation_error)
-      .def_property_readonly("inliers",
-                             [](const AlignedRig& self) { return by_view(self.inliers, self.rig.size()); })
+      .def_property_readonly("inliers", [](const AlignedRig& self) { return by_view(self.inliers, self.rig.size()); })
       .def_readonly("iterations", &AlignedRig::iterations)
       .def_readonly("converged", &AlignedRig::converged)
       .def("__repr__", [](const AlignedRig& self) {
@@ -124,17 +123,16 @@ void bind_refined(py::module_& module) {
       .def_readonly("rig", &RefinedRig::rig)
       .def_readonly("similarity", &RefinedRig::similarity)
       .def_property_readonly(
-          "rms_before", [](const RefinedRig& self) { return of_views(self, [](const View& v) { return v.rms_before; }); })
+          "rms_before",
+          [](const RefinedRig& self) { return of_views(self, [](const View& v) { return v.rms_before; }); })
       .def_property_readonly(
           "rms_after", [](const RefinedRig& self) { return of_views(self, [](const View& v) { return v.rms_after; }); })
-      .def_property_readonly("position_error",
-                             [](const RefinedRig& self) {
-                               return of_views(self, [](const View& v) { return v.position_error; });
-                             })
-      .def_property_readonly("rotation_error",
-                             [](const RefinedRig& self) {
-                               return of_views(self, [](const View& v) { return v.rotation_error; });
-                             })
+      .def_property_readonly(
+          "position_error",
+          [](const RefinedRig& self) { return of_views(self, [](const View& v) { return v.position_error; }); })
+      .def_property_readonly(
+          "rotation_error",
+          [](const RefinedRig& self) { return of_views(self, [](const View& v) { return v.rotation_error; }); })
       .def_property_readonly(
           "focal_error",
           [](const RefinedRig& self) { return of_views(self, [](const View& v) { return v.focal_error; }); })
@@ -154,8 +152,7 @@ void bind_refined(py::module_& module) {
                                }
                                return points;
                              })
-      .def_property_readonly("inliers",
-                             [](const RefinedRig& self) { return by_view(self.inliers, self.rig.size()); })
+      .def_property_readonly("inliers", [](const RefinedRig& self) { return by_view(self.inliers, self.rig.size()); })
       .def_readonly("iterations", &RefinedRig::iterations)
       .def_readonly("converged", &RefinedRig::converged)
       .def("__repr__", [](const RefinedRig& self) {

@@ -83,9 +83,9 @@ void bind_classes(py::module_& module) {
       .def("__matmul__", [](const Similarity& self, const Similarity& first) { return self * first; })
       .def("__repr__", [](const Similarity& self) {
         const Eigen::Vector3d t = self.translation;
-        return aim::text_of("Similarity(scale=", self.scale, ", angle=",
-                            57.29577951308232 * Eigen::AngleAxisd(self.rotation).angle(), " deg, translation=(", t.x(),
-                            ", ", t.y(), ", ", t.z(), "))");
+        return aim::text_of("Similarity(scale=", self.scale,
+                            ", angle=", 57.29577951308232 * Eigen::AngleAxisd(self.rotation).angle(),
+                            " deg, translation=(", t.x(), ", ", t.y(), ", ", t.z(), "))");
       });
   py::class_<SimilarityFit>(module, "SimilarityFit", "A similarity, and what it leaves between pairs.")
       .def_readonly("similarity", &SimilarityFit::similarity)

@@ -91,8 +91,7 @@ TEST_CASE("cameras come back exactly from a known trajectory, with one to four v
       const Trajectory actions = test::random_motion(20, 3);
       const double wrong_focal = focal == FocalLengths::fixed ? 1.0 : 1.1;
       const Rig given = align_rig(test::disturbed(rig, 0.03, 0.02, wrong_focal), test::some_frame());
-      const RefinedRig refined =
-          refine_cameras(given, test::seen_pixels(rig, actions), actions, {.focal = focal});
+      const RefinedRig refined = refine_cameras(given, test::seen_pixels(rig, actions), actions, {.focal = focal});
       CHECK(test::center_error(refined.rig, rig) < 1e-7);
       CHECK(test::turn_error(refined.rig, rig) < 1e-7);
       CHECK(std::abs(refined.rig[0].intrinsics()(0, 0) / rig[0].intrinsics()(0, 0) - 1.0) < 1e-7);
@@ -115,8 +114,7 @@ TEST_CASE("cameras with negative focal lengths, a lens and a principal point tha
     return Camera(intrinsics, camera.world_from_camera().matrix(), 256, 256, camera.distortion());
   });
   const Trajectory actions = test::random_motion(20, 3);
-  const RefinedRig refined =
-      refine_cameras(given, test::seen_pixels(rig, actions), actions, {.principal_point = true});
+  const RefinedRig refined = refine_cameras(given, test::seen_pixels(rig, actions), actions, {.principal_point = true});
   CHECK(test::center_error(refined.rig, rig) < 1e-6);
   CHECK((refined.rig[1].intrinsics() - rig[1].intrinsics()).norm() < 1e-4);
 }
@@ -204,9 +202,10 @@ TEST_CASE("too few points, one view, moving cameras and other shapes are refused
   const Rig rig = test::rig_around(2, 64);
   const Trajectory actions = test::random_motion(3, 3);
   const auto pixels = test::seen_pixels(rig, actions);
-  CHECK_THROWS_WITH_AS(refine_cameras(rig, test::seen_pixels(rig, {actions[0]}), {actions[0]}),
-                       "[codec::refine_cameras] pixels[0]: expected 4 points of finite actions or more (two frames), got 3",
-                       NumericalError);
+  CHECK_THROWS_WITH_AS(
+      refine_cameras(rig, test::seen_pixels(rig, {actions[0]}), {actions[0]}),
+      "[codec::refine_cameras] pixels[0]: expected 4 points of finite actions or more (two frames), got 3",
+      NumericalError);
   CHECK_THROWS_WITH_AS(refine_cameras(rig, pixels, {actions[0]}),
                        "[codec::refine_cameras] pixels: expected (2, 1, 7), got (2, 3, 7)", ShapeError);
   const Rig moving = Rig::moving({{rig[0], rig[1], rig[0]}, {rig[1]}});

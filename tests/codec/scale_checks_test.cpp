@@ -32,7 +32,9 @@ Camera forward_camera(const Eigen::Vector3d& place, double focal = 80.0) {
 }  // namespace
 
 TEST_CASE("the doctor warns of short baselines, in proportion to the distance") {
-  const auto stereo = [](double baseline) { return Rig({forward_camera({0, 0, 0}), forward_camera({baseline, 0, 0})}); };
+  const auto stereo = [](double baseline) {
+    return Rig({forward_camera({0, 0, 0}), forward_camera({baseline, 0, 0})});
+  };
   CHECK(names_of(doctor(stereo(0.06))) == "");
   const Diagnosis diagnosis = doctor(stereo(0.01));
   REQUIRE(names_of(diagnosis) == "short_baseline");
@@ -71,8 +73,9 @@ TEST_CASE("the doctor warns of focal lengths that do not fit together, and not o
   CHECK(names_of(doctor(with_focal(1.3))) == "");
   const Diagnosis diagnosis = doctor(with_focal(2.0));
   REQUIRE(names_of(diagnosis) == "focal_mismatch");
-  CHECK(diagnosis.warnings[0].text ==
-        "view 1: the focal length is 2 times that of view 0: well for another lens, but pictures of one camera have one");
+  CHECK(
+      diagnosis.warnings[0].text ==
+      "view 1: the focal length is 2 times that of view 0: well for another lens, but pictures of one camera have one");
 }
 
 TEST_CASE("the doctor doubts units in which the cameras are very close or far") {

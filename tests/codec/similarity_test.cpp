@@ -116,10 +116,10 @@ TEST_CASE("weights and a fixed scale count") {
 
 TEST_CASE("points on a line, too few of them or other numbers give no similarity") {
   const std::vector<Eigen::Vector3d> line{{0, 0, 0}, {1, 1, 1}, {2, 2, 2}, {5, 5, 5}};
-  CHECK_THROWS_WITH_AS(
-      similarity_from_points(line, line),
-      "[codec::similarity_from_points] from, to: expected points that do not lie on a line, got a line, or a single place",
-      NumericalError);
+  CHECK_THROWS_WITH_AS(similarity_from_points(line, line),
+                       "[codec::similarity_from_points] from, to: expected points that do not lie on a line, got a "
+                       "line, or a single place",
+                       NumericalError);
   CHECK_THROWS_AS(similarity_from_points(random_points(2), random_points(2)), NumericalError);
   CHECK_THROWS_WITH_AS(similarity_from_points(random_points(4), random_points(3)),
                        "[codec::similarity_from_points] to: expected (4, 3), got (3, 3)", ShapeError);

@@ -55,7 +55,7 @@ class AlignmentProblem {
   const Similarity& state() const { return rig_from_known_; }
   void set(const Similarity& state) { rig_from_known_ = state; }
   const Eigen::MatrixXd& normal() const { return normal_; }  ///< 7 x 7
-  double weights() const { return weights_; }  ///< sum over the sightings, at the last linearise()
+  double weights() const { return weights_; }                ///< sum over the sightings, at the last linearise()
 
   std::vector<double> distances() const {
     std::vector<double> distances;
@@ -128,8 +128,7 @@ class AlignmentProblem {
   void add_to_normal(const Eigen::MatrixXd& derivative, const Eigen::Vector2d& error, double weight) {
     for (Eigen::Index i = 0; i < 7; ++i) {
       for (Eigen::Index j = 0; j < 7; ++j) {
-        normal_(i, j) +=
-            weight * (derivative(0, i) * derivative(0, j) + derivative(1, i) * derivative(1, j));
+        normal_(i, j) += weight * (derivative(0, i) * derivative(0, j) + derivative(1, i) * derivative(1, j));
       }
       right_[i] += weight * (derivative(0, i) * error.x() + derivative(1, i) * error.y());
     }

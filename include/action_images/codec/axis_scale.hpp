@@ -19,10 +19,10 @@ namespace action_images {
 /// The scale at which the triangulated axes of a gripper are as long as they are drawn, from pixels alone: the actions
 /// need not be known. The frame stays that of the rig.
 struct AxisScale {
-  double scale = 1.0;          ///< metres of a unit of the rig
-  double scale_error = 0.0;    ///< standard error of its logarithm, from the spread of the lengths; NaN for one length
-  double angle = 90.0;         ///< median angle between the axes [deg]; far from 90: the cameras do not fit the pixels
-  std::size_t lengths = 0;     ///< that it rests on
+  double scale = 1.0;        ///< metres of a unit of the rig
+  double scale_error = 0.0;  ///< standard error of its logarithm, from the spread of the lengths; NaN for one length
+  double angle = 90.0;       ///< median angle between the axes [deg]; far from 90: the cameras do not fit the pixels
+  std::size_t lengths = 0;   ///< that it rests on
 };
 
 namespace detail {

@@ -45,7 +45,7 @@ class BundleProblem {
   void use_scale(double scale) { scale_ = scale; }  ///< of the loss [px]
   const BundleState& state() const { return state_; }
   void set(const BundleState& state) { state_ = state; }
-  double weights() const { return weights_; }            ///< sum over the sightings, at the last linearise()
+  double weights() const { return weights_; }                ///< sum over the sightings, at the last linearise()
   const Eigen::MatrixXd& normal() const { return normal_; }  ///< of the cameras' unknowns, points eliminated
   bool has_free_points() const { return std::isfinite(point_weight_); }
 
@@ -85,8 +85,7 @@ class BundleProblem {
       }
       const Eigen::Vector2d error = sighting.pixel - projection->pixel;
       const double weight = loss_weight(loss_, error.squaredNorm(), scale_);
-      rows_.push_back({weight, error,
-                       camera_derivative(camera, *projection, state_.points[sighting.point], unknowns_),
+      rows_.push_back({weight, error, camera_derivative(camera, *projection, state_.points[sighting.point], unknowns_),
                        projection->derivative});
       weights_ += weight;
     }

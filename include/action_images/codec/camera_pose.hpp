@@ -53,7 +53,8 @@ inline std::vector<double> real_roots(const std::array<double, 5>& c) {
   return real;
 }
 
-/// Distances of three points from the camera, up to four solutions: Grunert's quartic in s3 / s1 (Haralick et al. 1994).
+/// Distances of three points from the camera, up to four solutions: Grunert's quartic in s3 / s1 (Haralick et al.
+/// 1994).
 /// @param rays  unit directions in the camera, as columns.   @param points  the points, as columns.
 inline std::vector<Eigen::Vector3d> distances_of_three(const Eigen::Matrix3d& rays, const Eigen::Matrix3d& points) {
   const double a2 = (points.col(1) - points.col(2)).squaredNorm();

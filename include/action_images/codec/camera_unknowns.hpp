@@ -55,8 +55,8 @@ inline Camera stepped_camera(const Camera& camera, const Eigen::VectorXd& step, 
   Eigen::Matrix4d pose = camera.world_from_camera().matrix();
   const Eigen::Vector3d turn = step.segment<3>(3);
   if (turn.norm() > 0.0) {
-    pose.topLeftCorner<3, 3>() = nearest_rotation(
-        Eigen::AngleAxisd(turn.norm(), turn.normalized()).toRotationMatrix() * pose.topLeftCorner<3, 3>());
+    pose.topLeftCorner<3, 3>() = nearest_rotation(Eigen::AngleAxisd(turn.norm(), turn.normalized()).toRotationMatrix() *
+                                                  pose.topLeftCorner<3, 3>());
   }
   pose.topRightCorner<3, 1>() += step.head<3>();
   Eigen::Matrix3d intrinsics = camera.intrinsics();

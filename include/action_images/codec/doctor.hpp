@@ -257,9 +257,8 @@ inline Diagnosis examine_rig(const Rig& rig, const DoctorOptions& options) {
 /// What the pictures tell of the rig's unit and frame, where nothing else explains them.
 inline void judge_scale(const Rig& rig, const Observations& observations, const std::optional<Trajectory>& actions,
                         const DoctorOptions& options, Diagnosis& diagnosis) {
-  const bool unexplained =
-      std::any_of(diagnosis.warnings.begin(), diagnosis.warnings.end(),
-                  [](const Finding& finding) { return finding.name == "unexplained"; });
+  const bool unexplained = std::any_of(diagnosis.warnings.begin(), diagnosis.warnings.end(),
+                                       [](const Finding& finding) { return finding.name == "unexplained"; });
   if (!unexplained && !diagnosis.warnings.empty()) return;
   const PointPixels pixels = point_pixels(observations, options.convention);
   const Rig then = rig_at(rig, observations.times);

@@ -28,11 +28,11 @@ struct AlignmentOptions {
 /// A rig in the frame of known actions, in metres, and how sure that is.
 struct AlignedRig {
   Rig rig;
-  Similarity similarity;       ///< from the frame of the given rig
-  double rms_px = 0.0;         ///< distances of projected from seen points, of those that count [px]
-  double largest_px = 0.0;     ///< the same
-  double rms_mm = 0.0;         ///< distances of triangulated from known points, of those that count [mm]; NaN if none
-  double scale_error = 0.0;    ///< standard deviation of the scale, relative to it
+  Similarity similarity;        ///< from the frame of the given rig
+  double rms_px = 0.0;          ///< distances of projected from seen points, of those that count [px]
+  double largest_px = 0.0;      ///< the same
+  double rms_mm = 0.0;          ///< distances of triangulated from known points, of those that count [mm]; NaN if none
+  double scale_error = 0.0;     ///< standard deviation of the scale, relative to it
   double position_error = 0.0;  ///< of the known points' centre [m]
   double rotation_error = 0.0;  ///< of the rotation [rad]
   std::vector<bool> inliers{};  ///< (V, T, 3) by PointIndex: seen, and within a few `pixel_error`
@@ -131,7 +131,8 @@ inline AlignedRig align_to_gripper(const Rig& rig, const PointPixels& pixels, co
   check<NumericalError>(start.has_value(), where, "pixels",
                         "three points or more, not on a line, that two views see and whose rays meet", "fewer");
   detail::AlignmentProblem problem(rig, sightings, start->similarity, options.loss);
-  const auto descent = detail::descend_narrowing(problem, detail::loss_scale(options.pixel_error), options.most_iterations);
+  const auto descent =
+      detail::descend_narrowing(problem, detail::loss_scale(options.pixel_error), options.most_iterations);
   problem.linearise();
   const auto covariance = detail::covariance_of(problem.normal());
   check<NumericalError>(covariance.has_value(), where, "pixels", "points that tell scale and frame",

@@ -37,8 +37,8 @@ inline std::optional<Eigen::MatrixXd> covariance_of(const Eigen::MatrixXd& norma
   for (Eigen::Index k = first; k < size; ++k) {
     for (Eigen::Index i = 0; i < size; ++i) {
       for (Eigen::Index j = 0; j < size; ++j) {
-        covariance(i, j) += unit[i] * solver.eigenvectors()(i, k) * solver.eigenvectors()(j, k) * unit[j] /
-                            solver.eigenvalues()[k];
+        covariance(i, j) +=
+            unit[i] * solver.eigenvectors()(i, k) * solver.eigenvectors()(j, k) * unit[j] / solver.eigenvalues()[k];
       }
     }
   }

@@ -32,11 +32,11 @@ struct RefineOptions {
 
 /// How well one view fits, and how sure its camera is.
 struct RefinedView {
-  double rms_before = 0.0;  ///< of what counts, with the rig as it was, brought into the frame as a whole [px]; NaN if a
-                            ///< point is not in front of the camera
-  double rms_after = 0.0;   ///< the same, refined [px]
-  std::size_t seen = 0;     ///< points
-  std::size_t inliers = 0;  ///< that count
+  double rms_before = 0.0;  ///< of what counts, with the rig as it was, brought into the frame as a whole [px]; NaN if
+                            ///< a point is not in front of the camera
+  double rms_after = 0.0;       ///< the same, refined [px]
+  std::size_t seen = 0;         ///< points
+  std::size_t inliers = 0;      ///< that count
   double position_error = 0.0;  ///< standard deviation of the camera's centre [m]
   double rotation_error = 0.0;  ///< of its orientation [rad]
   double focal_error = 0.0;     ///< of its focal length, relative; 0 if that is fixed
@@ -83,8 +83,7 @@ inline std::vector<Camera> starting_cameras(const Rig& moved, const std::vector<
   for (std::size_t view = 0; view < moved.size(); ++view) {
     const auto pairs = pairs_of_view(sightings, view);
     const auto located = locate_camera(moved[view], pairs);
-    const bool better =
-        located && median_distance(*located, pairs) < clearly * median_distance(moved[view], pairs);
+    const bool better = located && median_distance(*located, pairs) < clearly * median_distance(moved[view], pairs);
     cameras.push_back(better ? *located : moved[view]);
   }
   return cameras;
@@ -205,12 +204,13 @@ inline std::optional<Similarity> similarity_between(const Rig& from, const Rig& 
 
 }  // namespace detail
 
-/// Refines cameras with a known trajectory and where the views see it: bundle adjustment with a robust loss. The cameras
-/// come out in the frame of the actions, in metres, wherever they were; poses, and what the options say of the
+/// Refines cameras with a known trajectory and where the views see it: bundle adjustment with a robust loss. The
+/// cameras come out in the frame of the actions, in metres, wherever they were; poses, and what the options say of the
 /// intrinsics, are refined. A view whose given pose is far off is located anew; one view is enough.
 /// @param pixels   of all views; points that are not seen are left out, wrong ones lose weight.
 /// @param actions  T, known [m]; one that is not finite is left out.
-/// @throws ShapeError if pixels, rig and actions do not fit together; ValueError for a rig that moves; NumericalError if
+/// @throws ShapeError if pixels, rig and actions do not fit together; ValueError for a rig that moves; NumericalError
+/// if
 ///         a view sees fewer than four points or they cannot tell the unknowns.
 inline RefinedRig refine_cameras(const Rig& rig, const PointPixels& pixels, const Trajectory& actions,
                                  const RefineOptions& options = {}) {
@@ -225,8 +225,8 @@ inline RefinedRig refine_cameras(const Rig& rig, const PointPixels& pixels, cons
   const Rig moved = detail::moved_as_a_whole(rig, pixels, sightings);
   const auto known = detail::known_points(sightings, pixels.frames);
   const double ratio = options.pixel_error / options.point_error;
-  detail::BundleProblem problem({detail::starting_cameras(moved, sightings), known}, sightings, unknowns,
-                                ratio * ratio, options.loss);
+  detail::BundleProblem problem({detail::starting_cameras(moved, sightings), known}, sightings, unknowns, ratio * ratio,
+                                options.loss);
   const auto descent =
       detail::descend_narrowing(problem, detail::loss_scale(options.pixel_error), options.most_iterations);
   problem.linearise();

@@ -8,7 +8,8 @@
 
 namespace action_images {
 
-/// How much a residual r counts that is larger than usual: as r^2, as |r| beyond the scale (Huber), or as log r (Cauchy).
+/// How much a residual r counts that is larger than usual: as r^2, as |r| beyond the scale (Huber), or as log r
+/// (Cauchy).
 enum class Loss { squared, huber, cauchy };
 
 /// @throws ValueError unless the name is "squared", "huber" or "cauchy".
@@ -18,7 +19,8 @@ inline Loss loss_from_name(std::string_view name) {
   return name == "squared" ? Loss::squared : name == "huber" ? Loss::huber : Loss::cauchy;
 }
 
-/// rho(r^2), which is about r^2 where r is small beside the scale. As in scipy's least_squares, whose cost is half of it.
+/// rho(r^2), which is about r^2 where r is small beside the scale. As in scipy's least_squares, whose cost is half of
+/// it.
 inline double loss_cost(Loss loss, double squared, double scale) {
   const double ratio = squared / (scale * scale);
   if (loss == Loss::cauchy) return scale * scale * std::log1p(ratio);

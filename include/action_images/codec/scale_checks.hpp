@@ -110,11 +110,12 @@ inline std::optional<Finding> wrong_scale(const Rig& rig, const PointPixels& pix
     const AxisScale axes = scale_from_axes(rig, pixels, axis_length);
     const bool fits = std::abs(axes.angle - 90.0) < right_angle && axes.scale_error < sure * (1.0 + axes.scale);
     if (!fits || std::abs(std::log(axes.scale)) < std::max(little, 4.0 * axes.scale_error)) return std::nullopt;
-    return Finding{"scale",
-                   text_of("the axes of the gripper are ", rounded(axis_length / axes.scale), " long in the rig's unit, ",
-                           "and were drawn ", rounded(axis_length), " m long: the unit is ", rounded(axes.scale),
-                           " m, as where cameras were estimated from pictures (action-images rescale)"),
-                   all_views(rig.size())};
+    return Finding{
+        "scale",
+        text_of("the axes of the gripper are ", rounded(axis_length / axes.scale), " long in the rig's unit, ",
+                "and were drawn ", rounded(axis_length), " m long: the unit is ", rounded(axes.scale),
+                " m, as where cameras were estimated from pictures (action-images rescale)"),
+        all_views(rig.size())};
   } catch (const NumericalError&) {
     return std::nullopt;
   }

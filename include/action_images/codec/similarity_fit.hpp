@@ -233,8 +233,8 @@ inline SimilarityFit similarity_from_rigs(const Rig& from, const Rig& to) {
   SimilarityFit fit =
       detail::measured(similarity, from_centers, to_centers, std::vector<double>(from_centers.size(), 1.0));
   for (auto a = from.begin(), b = to.begin(); a != from.end(); ++a, ++b) {
-    const Eigen::Matrix3d turn = b->world_from_camera().linear().transpose() * similarity.rotation *
-                                 a->world_from_camera().linear();
+    const Eigen::Matrix3d turn =
+        b->world_from_camera().linear().transpose() * similarity.rotation * a->world_from_camera().linear();
     const double angle = Eigen::AngleAxisd(turn).angle();
     fit.rotation_rms += angle * angle / count;
   }
