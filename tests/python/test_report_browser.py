@@ -19,7 +19,7 @@ Image = pytest.importorskip("PIL.Image")
 
 pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("ACTION_IMAGES_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-PATIENCE = 120  # s, for machines that are busy
+PATIENCE = 300  # s, for machines that are busy
 SIZE, FRAMES = 64, 5
 
 
@@ -231,6 +231,7 @@ def test_a_video_that_cannot_be_played_leaves_the_rest_alive(browser, report, tm
 
 def opened_without_pictures(browser, file):
     page = browser.new_context().new_page()
+    page.set_default_timeout(1000 * PATIENCE)
     page.goto(f"file://{file}")
     until(page, "performance.getEntriesByName('figures').length > 0")
     return page

@@ -151,9 +151,9 @@ const report = (() => {
                         hoverlabel: { font: { family: font().family } } });
   const soon = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 
-  // Calls update(frame) for the newest frame, and no more often than it can keep up with.
+  // Calls update(frame) for the newest frame, and no more often than it can keep up with. The frame now is drawn already.
   function follow(update) {
-    let busy = false, done = -1;
+    let busy = false, done = shown;
     const next = () => {
       if (busy || done === shown) return;
       busy = true;
@@ -165,7 +165,6 @@ const report = (() => {
       });
     };
     listeners.push(next);
-    next();
   }
 
   async function start() {

@@ -7,39 +7,42 @@
   scene.closest("section").hidden = !wanted;
   const known = (points) => points.every((point) => point && point.every(Number.isFinite));
 
-  function hasWebGL() {
+  // The name of what draws WebGL, or null without it.
+  function renderer() {
     try {
       const context = document.createElement("canvas").getContext("webgl");
-      const lose = context && context.getExtension("WEBGL_lose_context");
+      const info = context.getExtension("WEBGL_debug_renderer_info"), lose = context.getExtension("WEBGL_lose_context");
+      const name = String(info ? context.getParameter(info.UNMASKED_RENDERER_WEBGL) : "");
       if (lose) lose.loseContext();
-      return context !== null;
+      return name;
     } catch (error) {
-      return false;
+      return null;
     }
   }
-  const solid = wanted && hasWebGL();
+  const drawnBy = wanted ? renderer() : null, solid = drawnBy !== null;
+  const slow = /swiftshader|llvmpipe|software|basic render/i.test(drawnBy || "");  // no GPU: a fifth of the points
   const flatAxis = data.estimated ? "z" : "y";  // beside x in the flat drawing: estimated worlds look along z
   find("#no-webgl").hidden = solid || !wanted;
 
   function cloudTrace() {
-    const { count, origin, scale } = data.cloud;
+    const { origin, scale } = data.cloud, step = slow ? 5 : 1, count = Math.ceil(data.cloud.count / step);
     const steps = new DataView(report.bytes(data.cloud.points).buffer), rgb = report.bytes(data.cloud.colours);
     // A small triangle for every point: plotly's markers are drawn as text, too slowly for so many.
-    const size = 0.005 * Math.max(...[0, 1, 2].map((axis) => 65535 * scale[axis]));
+    const size = (slow ? 0.009 : 0.005) * Math.max(...[0, 1, 2].map((axis) => 65535 * scale[axis]));
     const turns = [[1, 0, 0.3], [-0.5, 0.85, -0.4], [-0.5, -0.85, 0.1]];
     const column = (axis) => Float32Array.from({ length: 3 * count }, (_, n) => origin[axis] +
-      scale[axis] * steps.getUint16(6 * Math.floor(n / 3) + 2 * axis, true) + size * turns[n % 3][axis]);
+      scale[axis] * steps.getUint16(6 * step * Math.floor(n / 3) + 2 * axis, true) + size * turns[n % 3][axis]);
     const corner = (which) => Int32Array.from({ length: count }, (_, i) => 3 * i + which);
-    const facecolor = Array.from({ length: count }, (_, i) => `rgb(${rgb[3 * i]},${rgb[3 * i + 1]},${rgb[3 * i + 2]})`);
+    const facecolor = Array.from({ length: count }, (_, i) => `rgb(${rgb.slice(3 * step * i, 3 * step * i + 3).join()})`);
     return { type: "mesh3d", name: "scene", x: column(0), y: column(1), z: column(2), i: corner(0), j: corner(1),
              k: corner(2), facecolor, flatshading: true, hoverinfo: "skip", showlegend: false,
              lighting: { ambient: 1, diffuse: 0, specular: 0, fresnel: 0 } };
   }
   const fixed = wanted ? [...data.scene, ...(data.cloud ? [cloudTrace()] : [])] : [];
   if (data.cloud) {
-    const number = (value) => value.toLocaleString("en");
+    const number = (value) => value.toLocaleString("en"), drawn = solid ? fixed[fixed.length - 1].i.length : 0;
     find("#cloud-count").hidden = false;
-    find("#cloud-count").textContent = `${number(data.cloud.count)} of ${number(data.cloud.total)} points are drawn.`;
+    find("#cloud-count").textContent = `${number(drawn)} of ${number(data.cloud.total)} points are drawn.`;
   }
 
   // ---- what follows the slider ----
