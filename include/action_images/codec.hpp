@@ -6,6 +6,7 @@
 #include <action_images/codec/action.hpp>
 #include <action_images/codec/action_format.hpp>
 #include <action_images/codec/array.hpp>
+#include <action_images/codec/axis_scale.hpp>
 #include <action_images/codec/camera.hpp>
 #include <action_images/codec/convention.hpp>
 #include <action_images/codec/decode.hpp>
@@ -13,11 +14,14 @@
 #include <action_images/codec/doctor_text.hpp>
 #include <action_images/codec/draw.hpp>
 #include <action_images/codec/encode.hpp>
+#include <action_images/codec/gripper_alignment.hpp>
 #include <action_images/codec/heat_blend.hpp>
 #include <action_images/codec/pixel_action.hpp>
 #include <action_images/codec/plucker.hpp>
+#include <action_images/codec/refine_cameras.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/codec/rotation.hpp>
+#include <action_images/codec/similarity_fit.hpp>
 #include <action_images/codec/triangulate.hpp>
 #include <action_images/core/error.hpp>
 #include <action_images/core/version.hpp>

@@ -24,16 +24,16 @@ def camera_at(turn, distance=0.45, intrinsics=INTRINSICS):
     return aim.Camera(intrinsics=intrinsics, world_from_camera=pose, width=SIZE[0], height=SIZE[1])
 
 
-def picture(camera, per_square=100):
-    """What the camera sees of the board: the board's picture under the homography of its plane."""
+def picture(camera, per_square=150, finer=3):
+    """What the camera sees of the board: its picture under the homography of its plane, `finer` and averaged."""
     board = BOARD._opencv().generateImage((BOARD.columns * per_square, BOARD.rows * per_square), marginSize=0)
-    centre = np.diag([1.0, 1.0, 1.0])
+    centre = np.eye(3)
     centre[:2, 2] = -0.5  # of the first pixel: (0.5, 0.5) here, (0, 0) in OpenCV
-    board_from_pixel = np.diag([BOARD.square / per_square, BOARD.square / per_square, 1.0]) @ np.linalg.inv(centre)
-    pixel_from_board = centre @ camera.intrinsics @ camera.camera_from_world[:3][:, [0, 1, 3]]
-    return cv2.warpPerspective(
-        board, pixel_from_board @ board_from_pixel, SIZE, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT, borderValue=200
-    )
+    pixel_from_board = np.diag([finer, finer, 1.0]) @ camera.intrinsics @ camera.camera_from_world[:3][:, [0, 1, 3]]
+    board_from_texture = np.diag([BOARD.square / per_square, BOARD.square / per_square, 1.0]) @ np.linalg.inv(centre)
+    homography, size = centre @ pixel_from_board @ board_from_texture, (finer * SIZE[0], finer * SIZE[1])
+    large = cv2.warpPerspective(board, homography, size, borderMode=cv2.BORDER_CONSTANT, borderValue=200)
+    return cv2.resize(large, SIZE, interpolation=cv2.INTER_AREA)
 
 
 TURNS = [(0.3, 0.1, 0.2), (-0.35, 0.2, 0), (0.1, -0.4, 0.5), (0.4, 0.4, -0.3), (-0.2, -0.3, 1.0), (0.0, 0.45, 0.1), (-0.4, -0.1, 0.2)]

@@ -48,6 +48,8 @@ class Findings {
     found_.push_back({std::string(name), std::string(text), {view}});
   }
 
+  bool empty() const { return found_.empty(); }
+
   std::vector<Finding> take() {
     for (Finding& finding : found_) finding.text = views_text(finding.views, views_) + ": " + finding.text;
     return std::move(found_);
@@ -199,14 +201,15 @@ inline void check_poses(const std::vector<Camera>& given, Findings& findings) {
 
 /// Warns of cameras that are closer to what they look at, or further away, than those of robots.
 inline void check_unit(const std::vector<Camera>& cameras, Findings& findings) {
-  constexpr double near = 0.05, far = 15.0;  // [m]; far beyond, see `check_distances`
+  constexpr double near = 0.05, far = 15.0, too_far = 60.0;  // [m]; for the last see `check_distances`
+  constexpr double converging = 8.0;                         // [deg]; nearly parallel lines meet far away
   const auto convergence = convergence_of(cameras);
-  if (!convergence || !convergence->seen_by_all) return;
+  if (!findings.empty() || !convergence || !convergence->seen_by_all) return;
+  const Eigen::Vector3d common = *common_point(cameras);
   double farthest = 0.0;
-  for (const Camera& camera : cameras) {
-    farthest = std::max(farthest, (*common_point(cameras) - camera.center()).norm());
-  }
-  if ((farthest > near && farthest < far) || farthest > 60.0) return;
+  for (const Camera& camera : cameras) farthest = std::max(farthest, (common - camera.center()).norm());
+  const bool is_far = farthest > far && farthest < too_far && widest_angle(cameras) > converging;
+  if (!is_far && farthest > near) return;
   for (std::size_t view = 0; view < cameras.size(); ++view) {
     findings.add("scale",
                  text_of("the cameras are at most ", farthest,
