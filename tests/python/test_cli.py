@@ -10,7 +10,7 @@ import pytest
 import action_images as aim
 from action_images import cli
 
-COMMANDS = ["generate", "encode", "decode", "doctor", "train", "eval", "scene"]
+COMMANDS = ["generate", "encode", "decode", "doctor", "train", "eval", "scene", "render", "view"]
 
 
 def codec_options(scene, **changes):

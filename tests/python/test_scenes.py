@@ -183,7 +183,7 @@ def test_every_accessor_of_a_scene_is_what_the_file_holds():
 def test_vertices_have_their_colours_in_linear_light():
     content = glb_bytes(rollout(scene=PointCloud([[0, 0, 0.0]] * 3, [[255, 0, 188], [128, 10, 0], [1, 2, 3]])))
     scene = trimesh.load_scene(trimesh.util.wrap_as_stream(content), file_type="glb", process=False)
-    assert scene.geometry["points"].colors[:, :3].tolist() == [[255, 0, 129], [55, 1, 0], [0, 0, 0]]
+    assert scene.geometry["points"].colors[:, :3].tolist() == [[255, 0, 128], [55, 1, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
