@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the presentation reads of a rollout, checked once."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
