@@ -39,9 +39,13 @@ def scene_traces(record):
 def axis_segments(record):
     """name -> (T, 2, 3): from the gripper's position along each of its axes, in the record's unit."""
     axes = rotations(record.actions[:, 3:6])
-    length = AXIS_LENGTH * (1 if record.unit == "m" else reach(record))
-    tips = record.positions[:, None, :] + length * np.moveaxis(axes, 1, 2)
+    tips = record.positions[:, None, :] + axis_length(record) * np.moveaxis(axes, 1, 2)
     return {name: np.stack([record.positions, tips[:, index]], axis=1) for index, name in enumerate("xyz")}
+
+
+def axis_length(record):
+    """How long a gripper axis is drawn, in the record's unit."""
+    return AXIS_LENGTH * (1 if record.unit == "m" else reach(record))
 
 
 def reach(record):
@@ -128,7 +132,7 @@ def bounds(record):
         known.append(path)
         if len(path):
             middle, half = (path.min(axis=0) + path.max(axis=0)) / 2, np.ptp(path, axis=0).max() / 2
-            length = AXIS_LENGTH * (1 if record.unit == "m" else reach(record))
+            length = axis_length(record)
             ranges["path"] = middle[:, None] + (max(half, length / 2) + 1.5 * length) * np.array([-1, 1])
     points = np.vstack([part.reshape(-1, 3) for part in known])
     if len(points):

@@ -121,6 +121,7 @@ def plot_trajectory_3d(
     actions, truth: (T, 7); truth is a dashed black line. rig: its cameras are drawn as pyramids. axes: of the
     projection "3d". axis_length: of the gripper's axes [unit].
     """
+    _matplotlib()
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
     actions = _numbers("plot_trajectory_3d", "actions", actions, (None, 7))

@@ -120,7 +120,7 @@ def _texts(record):
     texts = {}
     if record.actions is not None:
         texts["trajectory.csv"] = trajectory_text(record)
-    if record.cameras:
+    if len({(camera.width, camera.height) for camera in record.cameras}) == 1:  # else it is no rig
         texts["rig.json"] = text_from_rig(record.rig)
     return texts
 
