@@ -224,6 +224,14 @@ def test_the_command_refines_with_a_trajectory(command_line, folder):
     assert centre_error(aim.load_rig(folder / "out.json"), aim.load_rig(folder / "rig.json")) < 5e-2
 
 
+def test_action_images_may_be_smaller_than_the_pictures_of_the_rig(command_line, folder):
+    aim.load_rig(folder / "estimated.json").center_crop_resize(256, 256).save(folder / "estimated.json")
+    given = ("rescale", folder / "estimated.json", "--out", folder / "out.json", "--trajectory", folder / "actions.csv")
+    shown = command_line(*given, "--action-images", folder / "images.npy")
+    assert shown.code == 0 and "the cameras are of 128 x 128 px, as the action images" in shown.out
+    assert centre_error(aim.load_rig(folder / "out.json"), aim.load_rig(folder / "rig.json")) < 3e-3
+
+
 def test_the_command_takes_a_distance_a_gripper_or_a_known_rig(command_line, refused, folder):
     rig = aim.load_rig(folder / "rig.json")
     given = ("rescale", folder / "estimated.json", "--out", folder / "out.json")

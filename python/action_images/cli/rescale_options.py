@@ -110,13 +110,22 @@ def _by_trajectory(rig: Rig, arguments: Namespace) -> tuple[Rig, Similarity | No
     if arguments.action_images is None:
         raise ValueError(f"[{WHERE}] --action-images: expected those that show --trajectory, got none")
     actions = load_trajectory(arguments.trajectory)
-    pixels = pixels_from_action_images(read_frames(arguments.action_images), arguments.convention, arguments.sigma)
+    images = read_frames(arguments.action_images)
+    rig, size = _of_size(rig, *images.shape[2:4])
+    pixels = pixels_from_action_images(images, arguments.convention, arguments.sigma)
     given = (rig, pixels, actions, arguments.convention, arguments.axis_length)
     if arguments.as_a_whole:
         aligned = align_to_gripper(*given, pixel_error=arguments.pixel_error)
-        return aligned.rig, aligned.similarity, alignment_report(aligned)
+        return aligned.rig, aligned.similarity, alignment_report(aligned) + size
     refined = refine_cameras(*given, focal=arguments.refine_focal, pixel_error=arguments.pixel_error)
-    return refined.rig, refined.similarity, refinement_report(refined)
+    return refined.rig, refined.similarity, refinement_report(refined) + size
+
+
+def _of_size(rig: Rig, height: int, width: int) -> tuple[Rig, str]:
+    """The rig for pictures that are cropped and resized as a model's are, and a line that says so if it is another."""
+    if (rig.height, rig.width) == (height, width):
+        return rig, ""
+    return rig.center_crop_resize(height, width), f"\nthe cameras are of {width} x {height} px, as the action images"
 
 
 def _by_rig(rig: Rig, known: Rig) -> tuple[Similarity, str]:
