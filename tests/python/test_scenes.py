@@ -238,6 +238,8 @@ def test_what_is_unknown_is_left_out_of_a_scene():
     assert "trajectory" not in nodes_of(glb_bytes(rollout(actions=np.full((FRAMES, 7), np.nan))))
     with pytest.raises(ValueError, match="scene: expected cameras, points or a trajectory that is known, got none"):
         glb_bytes(rollout(rig=None, actions=None, scene=None, goal=None, blocks=()))
+    empty = PointCloud(np.zeros((0, 3)), np.zeros((0, 3)))
+    assert "points" not in nodes_of(glb_bytes(rollout(scene=empty, rig=None)))
     few = nodes_of(glb_bytes(rollout(), options=SceneOptions(gripper_frames=2, pictures=False, most_points=5)))
     assert sum(name.startswith("gripper/") for name in few) == 2 and "cameras/view_0/picture" not in few
     odd = nodes_of(glb_bytes(rollout(blocks=[{"color": "</script>", "center": [0, 0, 0]}])))
@@ -301,7 +303,9 @@ def test_a_folder_that_cpp_wrote_is_read_without_cameras(saved):
         ("rollout.json", {"actions": [[0.0] * 7]}, r"actions: expected \(5, 7\), got \(1, 7\)"),
         ("rollout.json", {"settings": 3}, "settings: expected a dict, got int"),
         ("rollout.json", {"blocks": [3]}, "blocks: expected color and center"),
-        ("view_1_video.mp4", None, "view_1_video.mp4: expected a video, got no file"),
+        ("view_0_video.mp4", None, "view_0_video.mp4: expected the file that rollout.json lists, got no file"),
+        ("view_1_action.mp4", None, "view_1_action.mp4: expected the file that rollout.json lists, got no file"),
+        ("scene.ply", None, "scene.ply: expected the file that rollout.json lists, got no file"),
         ("view_1_video.mp4", b"no video", "view_1_video.mp4"),
         ("scene.ply", b"ply", "scene.ply: expected a readable PLY"),
     ],

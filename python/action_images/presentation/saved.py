@@ -29,6 +29,7 @@ def load_rollout(folder: str | os.PathLike) -> RolloutRecord:
     folder = Path(folder)
     saved = _saved(folder / "rollout.json")
     shape = _shape(folder, saved)
+    _check_listed(folder, saved, shape[0])
     action_images = _videos(folder, shape, "action") if (folder / "view_0_action.mp4").exists() else None
     video = _videos(folder, shape, "video") if (folder / "view_0_video.mp4").exists() else None
     if video is None and action_images is None:
@@ -64,6 +65,14 @@ def _saved(path: Path) -> dict:
     if not isinstance(saved, dict) or saved.get("format", "action-images-rollout") != "action-images-rollout":
         raise FormatError(f"[{WHERE}] {path}: expected format action-images-rollout, got another")
     return saved
+
+
+def _check_listed(folder: Path, saved: dict, views: int) -> None:
+    """Raises FormatError naming a file that rollout.json lists, that is read here, and that is missing."""
+    listed = saved.get("files")
+    for name in [f"view_{view}_{kind}.mp4" for kind in ("video", "action") for view in range(views)] + ["scene.ply"]:
+        if isinstance(listed, list) and name in listed and not (folder / name).exists():
+            raise FormatError(f"[{WHERE}] {folder / name}: expected the file that rollout.json lists, got no file")
 
 
 def _field(saved: dict, name: str, kind: type, folder: Path):

@@ -20,10 +20,8 @@ def up_of(record: RolloutRecord) -> np.ndarray:
 
 def middle_of(record: RolloutRecord) -> np.ndarray:
     """(3,) in world: the median of the gripper's positions, else of the points; else where the cameras look."""
-    for points in (record.positions, None if record.scene is None else record.scene.points):
-        known = np.zeros((0, 3)) if points is None else points[np.isfinite(points).all(axis=1)]
-        if len(known):
-            return np.median(known, axis=0).astype(np.float64)
+    for known in _known_points(record):
+        return np.median(known, axis=0).astype(np.float64)
     return _nearest_to_lines_of_sight(record) if record.cameras else np.zeros(3)
 
 
@@ -36,9 +34,15 @@ def size_of(record: RolloutRecord) -> float:
     distances = [np.linalg.norm(camera.world_from_camera[:3, 3] - middle) for camera in record.cameras]
     if distances and min(distances) > 1e-9:
         return float(min(distances))
-    known = [points for points in (record.positions, record.scene and record.scene.points) if points is not None]
-    extents = [np.linalg.norm(np.nanmax(points, axis=0) - np.nanmin(points, axis=0)) for points in known if np.isfinite(points).any()]
+    extents = [np.linalg.norm(known.max(axis=0) - known.min(axis=0)) for known in _known_points(record)]
     return float(max([*extents, *distances], default=0.0)) or 1.0
+
+
+def _known_points(record: RolloutRecord) -> list[np.ndarray]:
+    """The gripper's positions, then the scene's points, (N, 3) each with N > 0, without those that are NaN."""
+    given = [record.positions, None if record.scene is None else record.scene.points]
+    known = [points[np.isfinite(points).all(axis=1)] for points in given if points is not None]
+    return [points for points in known if len(points)]
 
 
 def _nearest_to_lines_of_sight(record: RolloutRecord) -> np.ndarray:

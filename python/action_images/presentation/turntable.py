@@ -204,7 +204,7 @@ def _vertices(plotter) -> np.ndarray:
         points = np.asarray(shape.points, float)[:: -(-len(shape.points) // CORNERS) or 1]
         matrix = pyvista.array_from_vtkmatrix(actor.GetMatrix())
         points = points @ matrix[:3, :3].T + matrix[:3, 3]
-        if shape.n_verts:
+        if shape.n_verts and len(points) >= 100:
             low, high = np.percentile(points, [2, 98], axis=0)
             points = points[((points >= low) & (points <= high)).all(axis=1)]
         parts.append(points)
