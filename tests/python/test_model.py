@@ -168,8 +168,11 @@ def test_a_saved_rollout_is_a_folder_with_a_report(model, tmp_path):
     assert {"report.html", "rollout.json", "trajectory.csv", "contact_sheet.png", "view_0_panel.mp4"} <= set(names)
 
 
-def test_notebooks_show_the_contact_sheet(model):
-    assert plan(model)._repr_html_().startswith('<img alt="contact sheet" src="data:image/png;base64,')
+def test_notebooks_show_the_contact_sheet_and_a_player(model):
+    rollout = plan(model)
+    page = rollout._repr_html_()
+    assert 'src="data:image/png;base64,' in page and 'src="data:video/mp4;base64,' in page
+    assert rollout._repr_png_().startswith(b"\x89PNG")
 
 
 def test_a_model_folder_survives_saving_its_tensors(model, tiny_model, tmp_path):
