@@ -128,13 +128,14 @@ def test_ctrl_c_stops_a_turntable_and_leaves_nothing(folder, pyvista, tmp_path):
 
 
 def rows_of(path):
-    """Entity path -> (rows, whether they are the same at all frames), of an .rrd file."""
+    """Entity path -> (frames at which something is logged, or 1, whether that is for all frames), of an .rrd file."""
     reader = pytest.importorskip("rerun.chunk").RrdReader(path)
-    rows = {}
+    frames = {}
     for chunk in reader.stream():
         assert chunk.is_static or chunk.timeline_names == ["frame"]
-        rows[chunk.entity_path] = max(rows.get(chunk.entity_path, (0, False)), (chunk.num_rows, chunk.is_static))
-    return rows
+        logged = [None] if chunk.is_static else chunk.to_record_batch().column("frame").to_pylist()
+        frames.setdefault(chunk.entity_path, set()).update(logged)
+    return {path: (len(logged), logged == {None}) for path, logged in frames.items()}
 
 
 def test_a_recording_has_every_entity_at_every_frame(tmp_path):
