@@ -172,7 +172,7 @@ TEST_CASE("points that are known roughly, or not at all, are refined with the ca
   const Rig given = align_rig(test::disturbed(rig, 0.03, 0.02), test::some_frame());
   const double exact = test::center_error(refine_cameras(given, pixels, rough).rig, rig);
   for (const double point_error : {0.003, std::numeric_limits<double>::infinity()}) {
-    const RefinedRig refined = refine_cameras(given, pixels, rough, {.point_error = point_error});
+    const RefinedRig refined = refine_cameras(given, pixels, rough, {.pixel_error = 0.05, .point_error = point_error});
     CHECK(test::center_error(refined.rig, rig) < 0.02);
     CHECK(refined.views[0].rms_after < 0.2);
     double error = 0.0;

@@ -131,8 +131,7 @@ def test_the_alignment_minimises_what_scipy_minimises(loss, name):
         return np.linalg.norm(np.concatenate(error), axis=1)
 
     found = least_squares(lengths, 1e-3 * np.ones(7), loss=name, f_scale=2.385, x_scale="jac", xtol=1e-12, ftol=1e-12)
-    assert cost(aligned.similarity) <= 2 * found.cost * (1 + 1e-6)
-    assert np.abs(found.x).max() < 1e-2  # of a flat valley; the costs above are what is compared
+    assert 0.99 * 2 * found.cost < cost(aligned.similarity) <= 2 * found.cost * (1 + 1e-6)
 
 
 def test_cameras_are_refined_as_scipy_refines_them():

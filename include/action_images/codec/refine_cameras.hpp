@@ -30,7 +30,8 @@ struct RefineOptions {
   int most_iterations = 200;
 };
 
-/// How well one view fits, and how sure its camera is.
+/// How well one view fits, and how sure its camera is: within the frame of the known points, or, where the points are
+/// quite free, to the other cameras.
 struct RefinedView {
   double rms_before = 0.0;  ///< of what counts, with the rig as it was, brought into the frame as a whole [px]; NaN if
                             ///< a point is not in front of the camera
