@@ -284,7 +284,7 @@ def test_a_failing_save_leaves_the_old_results_as_they_were(model, tmp_path, mon
     out.mkdir()
     (out / "rollout.json").write_text("old")
 
-    def failing(*_):
+    def failing(*_, **__):
         raise ValueError("no report")
 
     monkeypatch.setattr(save, "report_text", failing)

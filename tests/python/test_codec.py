@@ -240,7 +240,7 @@ def test_importing_the_codec_does_not_import_torch():
 
 def test_the_stub_names_what_the_module_has():
     stub = (Path(aim.__file__).parent / "_codec.pyi").read_text()
-    for name in aim.__all__:
+    for name in set(aim.__all__) & set(vars(aim._codec)):
         assert re.search(rf"^(class|def) {name}\b|^{name}:", stub, re.MULTILINE), name
         thing = getattr(aim, name)
         if isinstance(thing, type) and not issubclass(thing, Exception):
