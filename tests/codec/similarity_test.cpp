@@ -76,16 +76,13 @@ TEST_CASE("NaN in actions stays where it is") {
 TEST_CASE("the error of a similarity shrinks with noise, and its residual tells the noise") {
   const Similarity truth = test::some_frame();
   const auto points = random_points(200);
-  double last = 1.0;
   for (const double noise : {0.1, 0.01, 0.001}) {
     auto target = moved(points, truth);
     const auto errors = random_points(200, 9);
     for (std::size_t i = 0; i < target.size(); ++i) target[i] += noise * errors[i];
     const SimilarityFit fit = similarity_from_points(points, target);
-    CHECK(std::abs(fit.similarity.scale - truth.scale) < 0.5 * noise);
-    CHECK(std::abs(fit.similarity.scale - truth.scale) < 0.2 * last);
+    CHECK(std::abs(fit.similarity.scale - truth.scale) < 0.3 * noise);
     CHECK(fit.rms == doctest::Approx(noise * std::sqrt(3.0)).epsilon(0.1));
-    last = std::abs(fit.similarity.scale - truth.scale);
   }
 }
 

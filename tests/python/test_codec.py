@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The codec seen from Python: laws, the released implementation's numbers, types and error texts."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -240,7 +241,9 @@ def test_importing_the_codec_does_not_import_torch():
 
 def test_the_stub_names_what_the_module_has():
     stub = (Path(aim.__file__).parent / "_codec.pyi").read_text()
-    for name in set(aim.__all__) & set(vars(aim._codec)):
+    for name in aim.__all__:
+        if inspect.isfunction(getattr(aim, name)):  # written in Python, with its types
+            continue
         assert re.search(rf"^(class|def) {name}\b|^{name}:", stub, re.MULTILINE), name
         thing = getattr(aim, name)
         if isinstance(thing, type) and not issubclass(thing, Exception):
