@@ -262,3 +262,16 @@ def test_the_blender_example_reads_the_points_of_a_scene(monkeypatch, tmp_path):
     [(read, colours)] = render_blender.read_clouds(tmp_path / "a.glb")
     assert np.allclose(np.stack([read[:, 0], -read[:, 2], read[:, 1]], axis=1), points.points, atol=1e-6)
     assert colours.shape == (7, 4) and 0 <= colours.min() <= colours.max() <= 1
+
+
+def test_triton_can_be_imported_after_a_scene_was_drawn(tmp_path):
+    pytest.importorskip("pyvista")
+    pytest.importorskip("triton")
+    write_glb(tmp_path / "scene.glb", rollout())
+    code = (
+        "import sys\n"
+        "from action_images.presentation.turntable import Turntable, render_picture\n"
+        "render_picture(sys.argv[1], sys.argv[2], options=Turntable(size=(64, 64)))\n"
+        "import triton"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "scene.glb", tmp_path / "still.png"], check=True)

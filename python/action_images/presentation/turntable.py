@@ -16,6 +16,7 @@ from action_images.presentation.files import replaced_file, write_durably
 from action_images.presentation.glb_file import check_glb
 from action_images.presentation.optional import optional_package
 from action_images.presentation.save import png_bytes
+from action_images.software_gl import load_triton_first
 
 WHERE = "presentation::render"
 LARGEST_SIDE, MOST_FRAMES = 4096, 36_000
@@ -91,7 +92,7 @@ def render_picture(glb: str | os.PathLike, path: str | os.PathLike, *, options: 
 @contextmanager
 def _scene(glb: str | os.PathLike, options: Turntable) -> Iterator[Callable[[float], np.ndarray]]:
     """Yields picture(turn [deg]) -> (H, W, 3) uint8."""
-    pyvista = optional_package("pyvista", "render", WHERE)
+    pyvista = _pyvista()
     check_glb(glb, WHERE)
     with _quiet_vtk():
         plotter = pyvista.Plotter(off_screen=True, window_size=[FINER * side for side in options.size], lighting="light kit")
@@ -122,7 +123,7 @@ def _fill(plotter, path: Path, options: Turntable) -> None:
 
 def _show_as_srgb(plotter) -> None:
     """Vertices' colours are linear light in a .glb file, which VTK reads as floats and shows as the numbers they are."""
-    pyvista = optional_package("pyvista", "render", WHERE)
+    pyvista = _pyvista()
     arrays = [actor.GetMapper().GetInput().GetPointData().GetArray("COLOR_0") for actor in plotter.renderer.actors.values()]
     for array in {array.__this__: array for array in arrays if array is not None}.values():  # some shapes share one
         colours = pyvista.convert_array(array)
@@ -189,16 +190,16 @@ class _Orbit:
 
 def _add_floor(plotter, middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """A grid under everything, of 12 by 12 fields."""
-    pyvista = optional_package("pyvista", "render", WHERE)
+    pyvista = _pyvista()
     side = 1.5 * max(high[0] - low[0], high[2] - low[2], 1e-6)
     centre = (middle[0], low[1] - 0.01 * side, middle[2])
-    grid = pyvista.Plane(centre, (0, 1, 0), side, side, i_resolution=12, j_resolution=12)
+    grid = pyvista.Plane(center=centre, direction=(0, 1, 0), i_size=side, j_size=side, i_resolution=12, j_resolution=12)
     plotter.add_mesh(grid, style="wireframe", color="#5b6577", line_width=FINER, lighting=False, reset_camera=False)
 
 
 def _vertices(plotter) -> np.ndarray:
     """(N, 3): of every shape as many vertices as matter, without the farthest of a cloud, in the renderer's frame."""
-    pyvista, parts = optional_package("pyvista", "render", WHERE), []
+    pyvista, parts = _pyvista(), []
     for actor in plotter.renderer.actors.values():
         shape = pyvista.wrap(actor.GetMapper().GetInput())
         points = np.asarray(shape.points, float)[:: -(-len(shape.points) // CORNERS) or 1]
@@ -210,3 +211,9 @@ def _vertices(plotter) -> np.ndarray:
         parts.append(points)
     vertices = np.concatenate(parts)
     return vertices[np.isfinite(vertices).all(axis=1)]
+
+
+def _pyvista():
+    """The package that draws. Raises ImportError naming the extra if it is missing."""
+    load_triton_first()
+    return optional_package("pyvista", "render", WHERE)

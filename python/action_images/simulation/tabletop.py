@@ -7,7 +7,6 @@ variable ``MUJOCO_GL``, pictures are rendered in software (OSMesa).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import weakref
@@ -16,6 +15,7 @@ from types import ModuleType
 
 import numpy as np
 
+from ..software_gl import load_triton_first
 from .motion import matrix_from_euler
 from .scene import BLOCKS, Scene
 
@@ -58,21 +58,12 @@ def load_mujoco() -> ModuleType:
     if "MUJOCO_GL" not in os.environ and sys.modules.get("mujoco") and not os.environ.get("DISPLAY"):
         raise RuntimeError("[simulation] mujoco was imported before: set MUJOCO_GL=osmesa (or egl) in the environment")
     os.environ.setdefault("MUJOCO_GL", "osmesa")
-    _load_triton_first()
+    load_triton_first()
     try:
         import mujoco
     except ImportError as error:
         raise ImportError("simulation needs the extra: pip install action-images[simulation]") from error
     return mujoco
-
-
-def _load_triton_first() -> None:
-    """Loads triton's compiler, which torch brings along and imports late, before OSMesa.
-
-    Both hold an LLVM; OSMesa's becomes visible to all libraries loaded after it, and triton would crash with it.
-    """
-    with contextlib.suppress(ImportError):
-        import triton._C.libtriton  # noqa: F401
 
 
 class TabletopScene:
