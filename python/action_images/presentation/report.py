@@ -19,6 +19,7 @@ from action_images.presentation.figures import axis_segments, bounds, frusta, pa
 from action_images.presentation.files import default_write_video, replaced_file, write_durably
 from action_images.presentation.geometry import time_colour
 from action_images.presentation.mosaic import layout_of, mosaic_frames
+from action_images.presentation.optional import optional_package
 from action_images.presentation.record import RolloutRecord, plain
 from action_images.presentation.report_parts import downloads, key, note, players, subtitle_of, tables, tiles, title_of
 
@@ -76,13 +77,7 @@ def _resource(name):
 
 @cache
 def _plotly():
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        text = "expected the package plotly (pip install 'action-images[model]'), got none"
-        raise ImportError(f"[{WHERE}] rollout: {text}") from error
-
-    return get_plotlyjs()
+    return optional_package("plotly.offline", "model", WHERE).get_plotlyjs()
 
 
 def _script_json(value):
