@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 ARROWS = {
     "core": [],
     "codec": ["core"],
+    "calibration": ["codec"],
     "codec_io": ["codec"],
     "video": ["core"],
     "tensor": ["codec"],
@@ -21,18 +22,18 @@ ARROWS = {
     "wan": ["nn"],
     "vae": ["nn"],
     "text": ["nn"],
-    "vggt": ["nn"],
+    "vggt": ["nn", "calibration"],
     "sample": ["tensor"],
     "world": ["codec_io", "video", "wan", "vae", "text", "vggt", "sample"],
     "data": ["codec_io", "video", "tensor"],
     "dist": ["nn"],
     "train": ["world", "data", "dist"],
 }
-WITHOUT_TORCH = {"core", "codec", "codec_io", "video"}
+WITHOUT_TORCH = {"core", "codec", "calibration", "codec_io", "video"}
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")
 # A library -> the layers that may include its headers; all other outside headers are the standard library's or torch's.
 LIBRARIES = {
-    r"nlohmann/": set(ARROWS) - {"core", "codec", "video"},
+    r"nlohmann/": set(ARROWS) - {"core", "codec", "calibration", "video"},
     r"lib(av|sw)\w+/": {"video"},
     r"sentencepiece": {"text"},
     r"zlib": {"data"},

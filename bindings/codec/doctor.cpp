@@ -6,8 +6,8 @@
 
 #include <pybind11/stl.h>
 
-#include <action_images/codec/doctor.hpp>
-#include <action_images/codec/doctor_text.hpp>
+#include <action_images/calibration/doctor.hpp>
+#include <action_images/calibration/doctor_text.hpp>
 
 #include "arrays.hpp"
 

@@ -7,8 +7,8 @@
 
 #include <pybind11/stl.h>
 
-#include <action_images/codec/axis_scale.hpp>
-#include <action_images/codec/refine_cameras.hpp>
+#include <action_images/calibration/axis_scale.hpp>
+#include <action_images/calibration/refine_cameras.hpp>
 
 #include "arrays.hpp"
 #include "pixels.hpp"

@@ -5,7 +5,7 @@
 
 #include <pybind11/stl.h>
 
-#include <action_images/codec/similarity_fit.hpp>
+#include <action_images/calibration/similarity_fit.hpp>
 
 #include "arrays.hpp"
 

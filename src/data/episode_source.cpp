@@ -28,7 +28,10 @@ class JoinedEpisodes : public EpisodeSource {
 
   std::string name() const override {
     std::string names;
-    for (const auto& source : sources_) names += (names.empty() ? "" : ",") + source->name();
+    for (const auto& source : sources_) {
+      if (!names.empty()) names += ',';
+      names += source->name();
+    }
     return names;
   }
 

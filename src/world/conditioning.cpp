@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <action_images/codec/encode.hpp>
+#include <action_images/codec/pixel_action.hpp>
 #include <action_images/tensor/array.hpp>
 
 #include "vae_progress.hpp"

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 #include <action_images/codec/draw.hpp>
+#include <action_images/codec/encode.hpp>
 #include <action_images/codec/heat_blend.hpp>
 
 #include "scenes.hpp"

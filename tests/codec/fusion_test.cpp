@@ -8,6 +8,8 @@
 
 #include <doctest/doctest.h>
 
+#include <action_images/codec/encode.hpp>
+
 #include "scenes.hpp"
 
 using namespace action_images;

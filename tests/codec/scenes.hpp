@@ -8,7 +8,10 @@
 #include <random>
 #include <vector>
 
-#include <action_images/codec.hpp>
+#include <action_images/codec/action.hpp>
+#include <action_images/codec/array.hpp>
+#include <action_images/codec/decoded.hpp>
+#include <action_images/codec/rig.hpp>
 
 namespace action_images::test {
 

@@ -65,6 +65,27 @@ ImagesView<Pixel> view_of(Images<Pixel>& images) {
   return {images.data(), view.views, view.frames, view.height, view.width};
 }
 
+/// Where the three points of actions are seen in every view, (V, T, 7): [red x, red y, green x, green y, blue x, blue
+/// y, openness]; pixels as `Camera::project` gives them (x right, y down), NaN for a point that a view does not see.
+/// Which points green and blue are is the convention's. The release's `--view1_action` is one view of it.
+using PixelActions = xt::xtensor<double, 3>;
+
+/// Pixel actions that somebody else owns: (V, T, 7), row-major and contiguous.
+struct PixelActionsView {
+  const double* data = nullptr;
+  std::size_t views = 0;
+  std::size_t frames = 0;
+
+  const double* row(std::size_t view, std::size_t time) const { return data + (view * frames + time) * 7; }
+};
+
+/// @throws ShapeError if the last axis is not 7.
+inline PixelActionsView view_of(const PixelActions& pixels) {
+  const auto& shape = pixels.shape();
+  check_shape(shape[2] == 7, "codec::view_of", "pixels", "(V, T, 7)", shape);
+  return {pixels.data(), shape[0], shape[1]};
+}
+
 /// Throws ValueError if float pixels are not finite or plainly not in [0, 1] (half a unit of overshoot is let pass).
 inline void check_pixel_range(const ImagesView<const float>& images, std::string_view where) {
   const float* const end = images.data + images.size();

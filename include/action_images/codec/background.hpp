@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstddef>
 
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <Eigen/LU>
 
+#include <action_images/codec/normal_equations.hpp>
 #include <action_images/codec/survey.hpp>
 
 namespace action_images::detail {
@@ -86,8 +86,9 @@ inline Background background_under(const CellMap& cells, const Eigen::Vector2d& 
       weights += trust;
     });
     if (weights < 30.0) return background;
-    plane += normal.ldlt().solve(right);
-    squares -= right.dot(normal.ldlt().solve(right));
+    const Eigen::Vector3d step = normal_solution(normal, right);
+    plane += step;
+    squares -= right.dot(step);
   }
   const Eigen::Matrix3d covariance = std::max(squares, 0.0) / weights * normal.inverse();
   const Eigen::Vector2d slope = plane.tail<2>();

@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <optional>
 
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <Eigen/LU>
 
+#include <action_images/codec/normal_equations.hpp>
 #include <action_images/codec/patch.hpp>
 
 namespace action_images::detail {
@@ -76,7 +76,7 @@ struct FitSums {
     Eigen::Vector4d vector = right;
     matrix(3, 3) += pull;
     vector[3] += pull * k;
-    return matrix.ldlt().solve(vector);
+    return normal_solution(matrix, vector);
   }
 };
 

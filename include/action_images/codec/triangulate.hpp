@@ -7,11 +7,11 @@
 #include <optional>
 #include <span>
 
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
 
 #include <action_images/codec/camera.hpp>
+#include <action_images/codec/normal_equations.hpp>
 
 namespace action_images {
 
@@ -97,7 +97,7 @@ inline std::optional<TriangulatedPoint> triangulate(std::span<const Sighting> si
   auto sums = detail::reproject(sightings, point, tolerance);
   constexpr int most_steps = 10;
   for (int i = 0; i < most_steps && sums; ++i) {
-    const Eigen::Vector3d step = sums->normal.ldlt().solve(sums->right);
+    const Eigen::Vector3d step = detail::normal_solution(sums->normal, sums->right);
     point += step;
     if (!point.allFinite()) return std::nullopt;
     sums = detail::reproject(sightings, point, tolerance);

@@ -15,9 +15,9 @@ namespace action_images {
 /// Samples that go through the network together, because they have the same task and sequence.
 struct TrainingBatch {
   WorldInputs inputs;
-  NoiseDraw draw;
-  std::vector<std::int64_t> samples;  ///< their numbers in the run
-  std::vector<std::string> episodes;  ///< where they come from
+  NoiseDraw draw{};
+  std::vector<std::int64_t> samples{};  ///< their numbers in the run
+  std::vector<std::string> episodes{};  ///< where they come from
 };
 
 /// Puts the prompts of a batch into its inputs: tokens or states.

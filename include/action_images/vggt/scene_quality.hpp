@@ -6,7 +6,7 @@
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json_fwd.hpp>
 
-#include <action_images/codec/rig_checks.hpp>
+#include <action_images/calibration/rig_checks.hpp>
 #include <action_images/vggt/pose_encoding.hpp>
 
 namespace action_images {

@@ -4,8 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <action_images/codec/array.hpp>
-#include <action_images/codec/decode.hpp>
-#include <action_images/codec/pixel_action.hpp>
+#include <action_images/codec/decoded.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/vae/video_vae.hpp>
 #include <action_images/world/config.hpp>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <action_images/codec/action.hpp>
-#include <action_images/codec/pixel_action.hpp>
+#include <action_images/codec/array.hpp>
 #include <action_images/vae/tiling.hpp>
 #include <action_images/world/sampler_options.hpp>
 #include <action_images/world/task.hpp>

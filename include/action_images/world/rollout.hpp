@@ -8,8 +8,8 @@
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json.hpp>
 
+#include <action_images/codec/action.hpp>
 #include <action_images/codec/array.hpp>
-#include <action_images/codec/decode.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/world/task.hpp>
 

@@ -12,7 +12,7 @@
 
 #include <action_images/codec/mixup.hpp>
 #include <action_images/codec/rig.hpp>
-#include <action_images/codec/rig_report.hpp>
+#include <action_images/calibration/rig_report.hpp>
 
 namespace action_images {
 

@@ -12,9 +12,10 @@
 
 #include <Eigen/Core>
 
-#include <action_images/codec/bundle.hpp>
-#include <action_images/codec/camera_pose.hpp>
-#include <action_images/codec/gripper_alignment.hpp>
+#include <action_images/calibration/bundle.hpp>
+#include <action_images/calibration/camera_pose.hpp>
+#include <action_images/calibration/covariance.hpp>
+#include <action_images/calibration/gripper_alignment.hpp>
 
 namespace action_images {
 

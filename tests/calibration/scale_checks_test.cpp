@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <action_images/codec/scale_checks.hpp>
+#include <action_images/calibration/scale_checks.hpp>
 
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <action_images/codec/doctor.hpp>
+#include <action_images/calibration/doctor.hpp>
 #include <action_images/codec/encode.hpp>
 
 #include "scale_scenes.hpp"

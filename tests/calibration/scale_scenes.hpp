@@ -6,10 +6,10 @@
 #include <random>
 #include <vector>
 
-#include <action_images/codec/point_pixels.hpp>
-#include <action_images/codec/similarity.hpp>
+#include <action_images/calibration/point_pixels.hpp>
+#include <action_images/calibration/similarity.hpp>
 
-#include "scenes.hpp"
+#include "../codec/scenes.hpp"
 
 namespace action_images::test {
 

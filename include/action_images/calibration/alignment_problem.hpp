@@ -8,11 +8,10 @@
 #include <Eigen/Core>
 #include <Eigen/Geometry>
 
-#include <action_images/codec/damped_steps.hpp>
-#include <action_images/codec/normal_equations.hpp>
-#include <action_images/codec/point_pixels.hpp>
-#include <action_images/codec/robust_loss.hpp>
-#include <action_images/codec/similarity_fit.hpp>
+#include <action_images/calibration/damped_steps.hpp>
+#include <action_images/calibration/point_pixels.hpp>
+#include <action_images/calibration/robust_loss.hpp>
+#include <action_images/calibration/similarity_fit.hpp>
 
 namespace action_images {
 

@@ -15,7 +15,7 @@
 #include <Eigen/LU>
 #include <Eigen/SVD>
 
-#include <action_images/codec/similarity.hpp>
+#include <action_images/calibration/similarity.hpp>
 
 namespace action_images {
 

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include <action_images/codec/point_pixels.hpp>
-#include <action_images/codec/rig_report.hpp>
-#include <action_images/codec/similarity_fit.hpp>
+#include <action_images/calibration/point_pixels.hpp>
+#include <action_images/calibration/rig_report.hpp>
+#include <action_images/calibration/similarity_fit.hpp>
 
 namespace action_images {
 

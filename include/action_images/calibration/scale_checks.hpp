@@ -13,9 +13,9 @@
 
 #include <Eigen/Core>
 
-#include <action_images/codec/axis_scale.hpp>
-#include <action_images/codec/gripper_alignment.hpp>
-#include <action_images/codec/rig_checks.hpp>
+#include <action_images/calibration/axis_scale.hpp>
+#include <action_images/calibration/gripper_alignment.hpp>
+#include <action_images/calibration/rig_checks.hpp>
 
 namespace action_images::detail {
 

@@ -16,11 +16,11 @@
 #include <action_images/codec/action.hpp>
 #include <action_images/codec/array.hpp>
 #include <action_images/codec/convention.hpp>
-#include <action_images/codec/explanation.hpp>
-#include <action_images/codec/observation.hpp>
-#include <action_images/codec/rig_checks.hpp>
-#include <action_images/codec/rig_report.hpp>
-#include <action_images/codec/scale_checks.hpp>
+#include <action_images/calibration/explanation.hpp>
+#include <action_images/calibration/observation.hpp>
+#include <action_images/calibration/rig_checks.hpp>
+#include <action_images/calibration/rig_report.hpp>
+#include <action_images/calibration/scale_checks.hpp>
 
 namespace action_images {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include <action_images/codec/doctor.hpp>
+#include <action_images/calibration/doctor.hpp>
 
 namespace action_images {
 

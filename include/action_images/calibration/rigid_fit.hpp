@@ -6,12 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <Eigen/Geometry>
 
 #include <action_images/codec/action.hpp>
 #include <action_images/codec/camera.hpp>
+#include <action_images/codec/normal_equations.hpp>
 #include <action_images/codec/pose.hpp>
 #include <action_images/codec/triangulate.hpp>
 
@@ -69,7 +69,7 @@ inline std::optional<RigidPose> improved_pose(const RigidPose& pose, const std::
     normal += derivative.transpose() * derivative;
     right += derivative.transpose() * (sighting.pixel - projection->pixel);
   }
-  const Eigen::Matrix<double, 6, 1> step = normal.ldlt().solve(right);
+  const Eigen::Matrix<double, 6, 1> step = normal_solution(normal, right);
   const Eigen::Vector3d turn = step.tail<3>();
   const double angle = turn.norm();
   if (!step.allFinite()) return std::nullopt;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <action_images/codec/observation.hpp>
+#include <action_images/calibration/observation.hpp>
 #include <action_images/codec/pixel_action.hpp>
 #include <action_images/codec/triangulate.hpp>
 

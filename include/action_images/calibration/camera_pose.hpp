@@ -13,7 +13,7 @@
 #include <Eigen/Core>
 
 #include <action_images/codec/camera.hpp>
-#include <action_images/codec/similarity_fit.hpp>
+#include <action_images/calibration/similarity_fit.hpp>
 
 namespace action_images {
 

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <action_images/codec/doctor.hpp>
-#include <action_images/codec/doctor_text.hpp>
+#include <action_images/calibration/doctor.hpp>
+#include <action_images/calibration/doctor_text.hpp>
 #include <action_images/codec/encode.hpp>
 
-#include "scenes.hpp"
+#include "../codec/scenes.hpp"
 
 using namespace action_images;
 

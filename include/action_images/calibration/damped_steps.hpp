@@ -5,7 +5,18 @@
 #include <cmath>
 #include <utility>
 
+#include <Eigen/Core>
+
+#include <action_images/codec/normal_equations.hpp>
+
 namespace action_images::detail {
+
+/// Solution of the normal equations with their diagonal damped; not finite if they are singular.
+inline Eigen::VectorXd damped_solution(Eigen::MatrixXd normal, const Eigen::VectorXd& diagonal,
+                                       const Eigen::VectorXd& right, double damping) {
+  for (Eigen::Index i = 0; i < diagonal.size(); ++i) normal(i, i) += damping * diagonal[i] + 1e-300;
+  return normal_solution<Eigen::Dynamic>(std::move(normal), right);
+}
 
 struct Descent {
   int iterations = 0;      ///< steps that lowered the cost

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <action_images/codec/refine_cameras.hpp>
+#include <action_images/calibration/refine_cameras.hpp>
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <action_images/codec/axis_scale.hpp>
+#include <action_images/calibration/axis_scale.hpp>
 #include <action_images/codec/encode.hpp>
 
 #include "scale_scenes.hpp"

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include <action_images/codec/mixup.hpp>
-#include <action_images/codec/observation.hpp>
-#include <action_images/codec/rigid_fit.hpp>
+#include <action_images/calibration/observation.hpp>
+#include <action_images/calibration/rigid_fit.hpp>
 
 namespace action_images {
 

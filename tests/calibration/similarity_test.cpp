@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <action_images/codec/similarity_fit.hpp>
+#include <action_images/calibration/similarity_fit.hpp>
 
 #include <cmath>
 #include <limits>

@@ -10,10 +10,10 @@
 #include <Eigen/Core>
 #include <Eigen/LU>
 
-#include <action_images/codec/alignment_problem.hpp>
-#include <action_images/codec/camera_unknowns.hpp>
-#include <action_images/codec/point_pixels.hpp>
-#include <action_images/codec/robust_loss.hpp>
+#include <action_images/calibration/alignment_problem.hpp>
+#include <action_images/calibration/camera_unknowns.hpp>
+#include <action_images/calibration/point_pixels.hpp>
+#include <action_images/calibration/robust_loss.hpp>
 
 namespace action_images {
 

@@ -11,9 +11,10 @@
 
 #include <Eigen/Core>
 
-#include <action_images/codec/alignment_problem.hpp>
-#include <action_images/codec/point_pixels.hpp>
-#include <action_images/codec/similarity_fit.hpp>
+#include <action_images/calibration/alignment_problem.hpp>
+#include <action_images/calibration/covariance.hpp>
+#include <action_images/calibration/point_pixels.hpp>
+#include <action_images/calibration/similarity_fit.hpp>
 
 namespace action_images {
 
