@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <action_images/codec/decode.hpp>
 #include <action_images/tensor/array.hpp>
 #include <action_images/video/video.hpp>
 #include <action_images/world/conditioning.hpp>

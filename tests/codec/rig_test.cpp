@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <action_images/codec/plucker.hpp>
+
 #include "scenes.hpp"
 
 using namespace action_images;

@@ -48,8 +48,8 @@ TEST_CASE("the tracking head is not read, and what was not saved as float32 beco
   tensors.emplace("track_head.x", at::zeros({3}));
   save_safetensors(folder.path / "model.safetensors", tensors);
   const Vggt network = load_vggt(folder.path, {.dtype = at::kBFloat16});
-  CHECK(network.parameters().at("camera_head.embed_pose.weight").scalar_type() == at::kFloat);
-  CHECK(network.parameters().at("aggregator.camera_token").scalar_type() == at::kBFloat16);
+  CHECK((network.parameters().at("camera_head.embed_pose.weight").scalar_type() == at::kFloat));
+  CHECK((network.parameters().at("aggregator.camera_token").scalar_type() == at::kBFloat16));
 }
 
 TEST_CASE("a half-precision trunk is the same as one that is cast after loading") {

@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include <action_images/codec/pixel_action.hpp>
 #include <action_images/core/interrupted.hpp>
 #include <action_images/world/generate_options.hpp>
 #include <action_images/world/negative_prompt.hpp>
