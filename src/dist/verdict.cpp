@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -14,13 +15,23 @@ namespace {
 
 std::string seconds_text(double seconds) { return text_of(static_cast<std::int64_t>(std::lround(seconds)), " s"); }
 
-// The longest that a process waits in a collective which not everybody has begun.
-double longest_wait(const std::vector<Observed>& ranks) {
+double waited_by(const Observed& rank) { return rank.sign.waiting_for.empty() ? 0.0 : rank.sign.waiting_seconds; }
+
+// The longest that a process has waited in a collective which one that has begun so few has not begun. Its own waiting
+// does not count: a sign may be older than the collective that ended it.
+double longest_wait_for(const std::vector<Observed>& ranks, std::int64_t issued) {
   double longest = 0.0;
   for (const Observed& rank : ranks) {
-    if (!rank.sign.waiting_for.empty()) longest = std::max(longest, rank.sign.waiting_seconds);
+    if (rank.sign.issued > issued) longest = std::max(longest, waited_by(rank));
   }
   return longest;
+}
+
+// How long the one that came last has waited.
+double shortest_wait(const std::vector<Observed>& ranks) {
+  double shortest = std::numeric_limits<double>::infinity();
+  for (const Observed& rank : ranks) shortest = std::min(shortest, waited_by(rank));
+  return shortest;
 }
 
 // Whether another process had a collective with this one in vain.
@@ -94,10 +105,10 @@ std::optional<std::string> verdict(const std::vector<Observed>& ranks, double si
   }
   const int late = latest(ranks);
   const SignOfLife& sign = ranks[static_cast<std::size_t>(late)].sign;
-  const double waited = longest_wait(ranks);
-  if (std::min(waited, sign.unexcused_seconds) <= hang_limit) return std::nullopt;
   const bool all_came =
       std::all_of(ranks.begin(), ranks.end(), [&](const Observed& rank) { return rank.sign.issued == sign.issued; });
+  const double waited = all_came ? shortest_wait(ranks) : longest_wait_for(ranks, sign.issued);
+  if (std::min(waited, sign.unexcused_seconds) <= hang_limit) return std::nullopt;
   if (all_came)
     return text_of("all ranks wait in a collective for ", seconds_text(waited),
                    ": the network, or collectives that differ; ", description(late, sign));

@@ -43,17 +43,17 @@ struct InitialModel {
   std::string checkpoint;  ///< a model folder of ours, a checkpoint of the release, a folder of Wan's or diffusers'
   std::string base;        ///< a folder with the parts that the checkpoint does not have
   std::string model_id = "Wan-AI/Wan2.2-TI2V-5B";  ///< searched last: the folder checkpoints/model_id
-  std::string vae;         ///< VAE weights of a model that starts at random; empty: a "patch" VAE is fitted
+  std::string vae;  ///< VAE weights of a model that starts at random; empty: a "patch" VAE is fitted
 };
 
 /// The clips that are trained on.
 struct TrainDataOptions {
-  std::string path;        ///< a data set, or the folder that the names of `name` are in
-  std::string name;        ///< "name@ratio,name@ratio"; empty: `path` itself
-  std::string validation;  ///< a data set that is never trained on; empty: none
-  std::string cache;       ///< folder for encoded clips; empty: `latents` inside the output folder
-  /// Clips that are encoded once and then drawn from; -1: every episode's first window; 0: every clip is encoded when it
-  /// is drawn.
+  std::string path{};        ///< a data set, or the folder that the names of `name` are in
+  std::string name{};        ///< "name@ratio,name@ratio"; empty: `path` itself
+  std::string validation{};  ///< a data set that is never trained on; empty: none
+  std::string cache{};       ///< folder for encoded clips; empty: `latents` inside the output folder
+  /// Clips that are encoded once and then drawn from; -1: every episode's first window; 0: every clip is encoded when
+  /// it is drawn.
   std::int64_t cached_clips = 0;
   std::int64_t interval = 0;  ///< frames of the episode from one frame of the clip to the next; 0: the data set's own
   std::int64_t views = -1;    ///< of a clip, drawn; 0: all of the episode, in their order; -1: those of the model, or 2
@@ -95,11 +95,11 @@ struct TrainConfig {
   std::optional<Tiling> vae_tiling{};  ///< clips are encoded in tiles
   std::string resume;  ///< a folder checkpoint-N of another run that is gone on with where the output has none
   std::uint64_t seed = 0;
-  std::int64_t max_steps = 0;                  ///< 0: those of the phases
-  std::int64_t batch_size = 1;                 ///< samples of one process and backward pass, where no phase says more
+  std::int64_t max_steps = 0;   ///< 0: those of the phases
+  std::int64_t batch_size = 1;  ///< samples of one process and backward pass, where no phase says more
   std::int64_t gradient_accumulation_steps = 1;
-  TaskMixture tasks{{{"i2va", 1.0}}};          ///< where no phase says more
-  std::vector<TrainPhase> phases;              ///< one after the other; the last goes on to max_steps
+  TaskMixture tasks{{{"i2va", 1.0}}};  ///< where no phase says more
+  std::vector<TrainPhase> phases;      ///< one after the other; the last goes on to max_steps
   VaeFitOptions vae_fit;
   ObjectiveOptions objective;
   OptimizerOptions optimizer;
@@ -110,20 +110,20 @@ struct TrainConfig {
   double text_dropout = 0.05;       ///< share of samples whose text is emptied
   /// Words that are replaced at random in the texts by one of the alternatives (itself included).
   std::map<std::string, std::vector<std::string>> synonyms;
-  bool task_by_step = false;        ///< all samples of a step have one task, and one batch carries them all
+  bool task_by_step = false;  ///< all samples of a step have one task, and one batch carries them all
   double max_grad_norm = 1.0;
-  double skip_grad_norm = 0.0;      ///< steps whose gradient is longer are skipped; 0: only those that are not finite
+  double skip_grad_norm = 0.0;  ///< steps whose gradient is longer are skipped; 0: only those that are not finite
   std::int64_t max_skipped_steps = 20;  ///< before the run stops
-  double ema = 0.0;                 ///< of the weights that are saved and validated; 0: none
-  bool bfloat16 = false;            ///< compute in bfloat16 with float32 master weights
+  double ema = 0.0;                     ///< of the weights that are saved and validated; 0: none
+  bool bfloat16 = false;                ///< compute in bfloat16 with float32 master weights
   bool use_gradient_checkpointing = false;
   bool use_gradient_checkpointing_offload = false;  ///< what is kept of every block lies in the CPU's memory
   CheckpointOptions checkpoint;
   std::int64_t log_every_n_steps = 25;
   std::int64_t validate_every_n_steps = 1000;
   std::int64_t validation_clips = 64;
-  std::int64_t sample_videos = 0;   ///< clips of which each validation writes the generated videos
-  double peak_tflops = 0.0;         ///< of one device, for the logged utilisation (MFU); 0: not logged
+  std::int64_t sample_videos = 0;  ///< clips of which each validation writes the generated videos
+  double peak_tflops = 0.0;        ///< of one device, for the logged utilisation (MFU); 0: not logged
 
   std::int64_t total_steps() const;
   /// The phase of a step. @param step in [0, total_steps())
