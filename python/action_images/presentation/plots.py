@@ -273,15 +273,17 @@ def _corners(known: np.ndarray, truth: np.ndarray | None, rig: Rig | None, axes:
 
 
 def _frame_of_3d(axes: Any, points: np.ndarray, unit: str) -> None:
-    """Equal scales on all three axes, around the points."""
+    """Equal scales on all three axes, around the points. No side is shorter than half of the longest, where the numbers
+    of one axis would lie on those of another."""
+    sides = np.ones(3)
     if len(points):
-        low, high = points.min(axis=0), points.max(axis=0)
-        margin = 0.03 * max(np.max(high - low), 1e-3)
-        for name, first, last in zip("xyz", low - margin, high + margin):
-            getattr(axes, f"set_{name}lim")(first, last)
-        axes.set_box_aspect(high - low + 2 * margin, zoom=0.85)
-    for name in "xyz":
+        middle, sides = (points.min(axis=0) + points.max(axis=0)) / 2, 1.06 * np.ptp(points, axis=0)
+        sides = np.maximum(sides, max(0.5 * sides.max(), 1e-3))
+        for name, centre, side in zip("xyz", middle, sides):
+            getattr(axes, f"set_{name}lim")(centre - side / 2, centre + side / 2)
+        axes.set_box_aspect(sides, zoom=0.8)
+    for name, share in zip("xyz", sides / sides.max()):
         axis = getattr(axes, f"{name}axis")
-        axis.set_major_locator(_matplotlib().ticker.MaxNLocator(4))
+        axis.set_major_locator(_matplotlib().ticker.MaxNLocator(max(1, round(4 * share))))
         axis.set_pane_color((1, 1, 1, 0))
         getattr(axes, f"set_{name}label")(f"{name} [{unit}]")
