@@ -71,7 +71,8 @@ inline py::array_t<bool> bools_from(const std::vector<bool>& values) {
   return array;
 }
 
-void bind_geometry(py::module_& module);    ///< Camera, Rig, plucker
+void bind_geometry(py::module_& module);    ///< Camera, Rig
+void bind_plucker(py::module_& module);     ///< plucker
 void bind_images(py::module_& module);      ///< encode, decode, Decoded
 void bind_formats(py::module_& module);     ///< action formats, pixel actions
 void bind_draw(py::module_& module);        ///< trajectories, axes and action images over pictures

@@ -8,7 +8,6 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
-#include <action_images/codec/plucker.hpp>
 #include <action_images/codec/rig.hpp>
 #include <action_images/codec_io/rig_file.hpp>
 
@@ -138,29 +137,6 @@ aim::Rig rig_from_vggt(const py::object& extrinsic, const py::object& intrinsic,
   return aim::Rig(cameras);
 }
 
-py::array_t<float> plucker(const aim::Rig& rig, double moment_scale, const py::object& out, std::int64_t threads) {
-  constexpr const char* where = "codec::plucker";
-  const aim::PluckerOptions options{moment_scale, threads_from(threads, where)};
-  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rig.size())};
-  if (rig.is_moving()) shape.push_back(static_cast<py::ssize_t>(rig.frames()));
-  shape.insert(shape.end(), {rig.height(), rig.width(), 6});
-  py::array_t<float> rays;
-  if (out.is_none()) {
-    rays = py::array_t<float>(shape);
-  } else {
-    aim::check(py::isinstance<py::array_t<float>>(out), where, "out", "a float32 array", "something else");
-    rays = py::reinterpret_borrow<py::array_t<float>>(out);
-    const std::vector<std::int64_t> expected(shape.begin(), shape.end());
-    aim::check_shape(shape_of(rays) == expected, where, "out", aim::shape_text(expected), shape_of(rays));
-    aim::check(rays.writeable() && (rays.flags() & py::array::c_style) != 0, where, "out",
-               "a writable C-contiguous array", "another one");
-  }
-  float* const values = rays.mutable_data();
-  py::gil_scoped_release release;
-  aim::plucker_into(rig, values, options);
-  return rays;
-}
-
 void bind_camera(py::module_& module) {
   using aim::Camera;
   py::class_<Camera>(module, "Camera", "Calibrated camera, pinhole or with a distorting lens, and its picture size.")
@@ -244,8 +220,6 @@ void bind_rig(py::module_& module) {
 void bind_geometry(py::module_& module) {
   bind_camera(module);
   bind_rig(module);
-  module.def("plucker", &plucker, py::arg("rig"), py::kw_only(), py::arg("moment_scale") = 1.0,
-             py::arg("out") = py::none(), py::arg("threads") = 0);
 }
 
 }  // namespace action_images::bindings

@@ -25,6 +25,7 @@ PYBIND11_MODULE(_codec, module) {
   module.attr("__version__") = aim::version;
   bind_errors(module);
   aim::bindings::bind_geometry(module);
+  aim::bindings::bind_plucker(module);
   aim::bindings::bind_images(module);
   aim::bindings::bind_formats(module);
   aim::bindings::bind_draw(module);
