@@ -75,12 +75,17 @@ def opened(browser, file, **context):
     return page
 
 
+def eventually(condition, what):
+    """Waits for `condition()` to be true; pictures come some time after the event that asks for them."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"still false: {what}"
+        time.sleep(0.05)
+
+
 def until(page, expression):
     """Waits for it to be true (playwright's own waiting evaluates text in the page, which the page forbids)."""
-    deadline = time.monotonic() + PATIENCE
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"still false: {expression}"
-        time.sleep(0.05)
+    eventually(lambda: page.evaluate(expression), expression)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +109,13 @@ def page(browser, report):
     return opened(browser, report())
 
 
-def middle(page, kind, view=0):
-    """RGB of the middle of a player, and of the picture that its canvas has."""
+def shows_grey(page, grey, view=0):
+    """Waits until the player of the video has this grey."""
+    eventually(lambda: np.allclose(middle(page, "video", view), grey, atol=6), f"view {view} has the grey {grey}")
+
+
+def middle(page, kind, view):
+    """RGB of the middle of what a player shows."""
     return page.evaluate(
         """([kind, view]) => { const canvas = document.querySelector(`canvas[data-kind=${kind}][data-view="${view}"]`);
         return [...canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 8, 1, 1).data].slice(0, 3); }""",
@@ -115,6 +125,14 @@ def middle(page, kind, view=0):
 
 def pictures(page, selector):
     return np.asarray(Image.open(io.BytesIO(page.locator(selector).screenshot())).convert("RGB"))
+
+
+def colours(picture):
+    return len(np.unique(picture.reshape(-1, 3), axis=0))
+
+
+def brightness(page, selector):
+    return np.median(pictures(page, selector))
 
 
 def gripper(page):
@@ -144,7 +162,7 @@ def test_the_slider_moves_the_pictures_and_the_gripper_in_the_scene(page):
         go_to(page, frame)
         grey = 40 + 160 * frame / (FRAMES - 1)
         for view in (0, 1):
-            assert np.allclose(middle(page, "video", view), grey, atol=6)
+            shows_grey(page, grey, view)
         until(page, f"Math.abs(document.querySelector('#world').data.at(-1).x[0] - {expected[frame, 0]}) < 1e-6")
         assert np.allclose(gripper(page), expected[frame, :3], atol=1e-6)
         until(page, f"document.querySelector('#courses').layout.shapes[0].x0 === {frame}")
@@ -154,13 +172,12 @@ def test_the_slider_moves_the_pictures_and_the_gripper_in_the_scene(page):
 def test_the_pictures_of_the_scene_and_of_the_gripper_are_not_blank_and_follow(page):
     go_to(page, 0)
     until(page, f"document.querySelector('#world').data.at(-1).z[0] === {0.3}")
-    page.wait_for_timeout(500)
+    eventually(lambda: colours(pictures(page, "#world")) > 100, "the scene has colours")
+    page.wait_for_timeout(500)  # for the last of its parts
     first = pictures(page, "#world")
-    assert len(np.unique(first.reshape(-1, 3), axis=0)) > 100
     go_to(page, FRAMES - 1)
     until(page, "document.querySelector('#world').data.at(-1).z[0] < 0.2")
-    page.wait_for_timeout(500)
-    assert (first != pictures(page, "#world")).any(axis=2).sum() > 50
+    eventually(lambda: (first != pictures(page, "#world")).any(axis=2).sum() > 50, "the scene looks different")
 
 
 def test_keys_step_and_go_to_the_ends(page):
@@ -198,7 +215,7 @@ def test_a_phone_scrolls_only_downwards_and_keeps_the_slider_in_sight(browser, r
 def test_dark_mode_changes_the_colours_of_page_and_figures(browser, report):
     light, dark = (opened(browser, report(), color_scheme=scheme) for scheme in ("light", "dark"))
     for selector in ("header", "#world", "#courses", ".controls"):
-        assert np.median(pictures(light, selector)) - np.median(pictures(dark, selector)) > 50
+        eventually(lambda: brightness(light, selector) - brightness(dark, selector) > 50, f"{selector} differs")
     light.emulate_media(color_scheme="dark")
     until(light, "document.querySelector('#courses').layout.font.color === report.base().font.color")
     for page in (light, dark):
@@ -211,7 +228,7 @@ def test_without_webgl_the_scene_is_flat_and_says_so(browser, report):
     assert page.locator("#no-webgl").is_visible() and page.faults == []
     go_to(page, 2)
     until(page, "Math.abs(document.querySelector('#world').data.at(-1).x[0]) < 1e-6")
-    assert len(np.unique(pictures(page, "#world").reshape(-1, 3), axis=0)) > 20
+    eventually(lambda: colours(pictures(page, "#world")) > 20, "the scene has colours")
     without.close()
 
 
@@ -252,7 +269,7 @@ UNUSUAL = {
 def test_it_shows_what_is_unusual(browser, report, name):
     page = opened(browser, report(name, **UNUSUAL[name]))
     go_to(page, 2)
-    assert np.allclose(middle(page, "video"), 120, atol=6)
+    shows_grey(page, 120)
     assert page.faults == [] and page.evaluate("document.querySelector('b b') === null && document.title !== 'taken'")
     assert page.locator("canvas[data-kind=video]").count() == UNUSUAL[name].get("views", 2)
     if name == "evil words":

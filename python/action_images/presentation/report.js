@@ -61,9 +61,9 @@ const report = (() => {
   const within = (frame) => Math.min(last, Math.max(0, frame));
   const frameAt = (time) => within(Math.floor(time * data.fps + 1e-3));
 
-  function draw() {
+  function draw(time = mosaic.currentTime) {
     if (broken || mosaic.readyState < 2) return;
-    const now = frameAt(mosaic.currentTime), host = data.places.action.length ? "overlay" : "video";
+    const now = frameAt(time), host = data.places.action.length ? "overlay" : "video";
     for (const canvas of canvases) {
       const context = canvas.getContext("2d"), view = Number(canvas.dataset.view), kind = canvas.dataset.kind;
       context.imageSmoothingEnabled = !data.enlarged;
@@ -96,10 +96,10 @@ const report = (() => {
 
   slider.max = last;
   slider.addEventListener("input", () => seek(Number(slider.value)));
-  mosaic.addEventListener("seeked", draw);
+  mosaic.addEventListener("seeked", () => draw());
   mosaic.addEventListener("loadeddata", () => { draw(); performance.mark("pictures"); });
   mosaic.addEventListener("error", giveUp);
-  withPath.addEventListener("change", draw);
+  withPath.addEventListener("change", () => draw());
   speed.addEventListener("change", () => { mosaic.playbackRate = Number(speed.value); });
   find(".with-path").hidden = data.paths.length === 0;
   // Nothing moves by itself; who prefers less motion gets each clip once.
@@ -127,8 +127,9 @@ const report = (() => {
     seek(keys[event.key]());
   });
   if (mosaic.requestVideoFrameCallback) {
-    const onFrame = (now, frame) => {
-      if (!mosaic.paused) { draw(); show(frameAt(frame.mediaTime)); }
+    const onFrame = (now, frame) => { // also after a seek: the new picture may come later than "seeked"
+      draw(frame.mediaTime);
+      if (!mosaic.paused) show(frameAt(frame.mediaTime));
       mosaic.requestVideoFrameCallback(onFrame);
     };
     mosaic.requestVideoFrameCallback(onFrame);
