@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <Eigen/Core>
-#include <Eigen/LU>
 
 #include <action_images/codec/axes.hpp>
 #include <action_images/codec/camera.hpp>
