@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/tensor/json_fields.hpp>
 #include <action_images/text/umt5.hpp>
 
 namespace action_images {
@@ -23,31 +24,17 @@ constexpr std::array<std::pair<const char*, Size>, 7> sizes{{{"vocab", &UMT5Conf
 
 constexpr auto where = "text::umt5_config";
 
-void read_field(const std::string& key, const nlohmann::json& value, UMT5Config& config) {
-  if (key == "preset") {
-    check(value == "umt5-xxl", where, key, "\"umt5-xxl\"", value.dump());
-    return;
-  }
-  if (key == "shared_pos") {
-    check(value.is_boolean(), where, key, "true or false", value.dump());
-    config.shared_pos = value.get<bool>();
-    return;
-  }
-  for (const auto& [name, size] : sizes) {
-    if (key != name) continue;
-    check(value.is_number_integer(), where, key, "a whole number", value.dump());
-    config.*size = value.get<std::int64_t>();
-    return;
-  }
-  throw ValueError(expected_text(where, "config", "the keys of UMT5Config", '"' + key + '"'));
-}
-
 }  // namespace
 
 UMT5Config umt5_config(const nlohmann::json& object) {
-  check(object.is_object(), where, "config", "an object", object.type_name());
   UMT5Config config;
-  for (const auto& [key, value] : object.items()) read_field(key, value, config);
+  JsonFields fields(object, where, "config");
+  std::string preset = "umt5-xxl";
+  fields.read("preset", preset);
+  check(preset == "umt5-xxl", where, "preset", "\"umt5-xxl\"", '"' + preset + '"');
+  fields.read("shared_pos", config.shared_pos);
+  for (const auto& [name, size] : sizes) fields.read(name, config.*size);
+  fields.refuse_others();
   check_umt5_config(config);
   return config;
 }

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <type_traits>
 
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/tensor/json_fields.hpp>
 
 namespace action_images {
 namespace {
@@ -44,23 +43,6 @@ void for_each_field(Config& config, Visit&& visit) {
   visit("temporal_downsample", config.temporal_downsample);
   visit("mean", config.mean);
   visit("std", config.std);
-}
-
-// JSON converts 2.5 to the integer 2 and true to 1; a config means what it says.
-bool has_type(const nlohmann::json& value, const std::int64_t&) { return value.is_number_integer(); }
-bool has_type(const nlohmann::json& value, const double&) { return value.is_number(); }
-bool has_type(const nlohmann::json& value, const bool&) { return value.is_boolean(); }
-template <typename Item>
-bool has_type(const nlohmann::json& value, const std::vector<Item>&) {
-  return value.is_array() &&
-         std::all_of(value.begin(), value.end(), [](const auto& item) { return has_type(item, Item()); });
-}
-
-template <typename Field>
-constexpr const char* type_name() {
-  if (std::is_same_v<Field, std::int64_t>) return "an integer";
-  if (std::is_same_v<Field, std::vector<std::int64_t>>) return "a list of integers";
-  return std::is_same_v<Field, std::vector<bool>> ? "a list of true or false" : "a list of numbers";
 }
 
 void check_width(const char* name, std::int64_t value) {
@@ -144,24 +126,18 @@ WanVaeConfig checked(WanVaeConfig config) {
 }
 
 WanVaeConfig wan_vae_config(const nlohmann::json& json) {
-  check(json.is_object(), where, "config", "a JSON object", json.type_name());
-  std::set<std::string> unknown;
-  for (const auto& [key, value] : json.items()) unknown.insert(key);
-  if (unknown.erase("kind") > 0) check(json["kind"] == "wan", where, "kind", "\"wan\"", json["kind"].dump());
-  const nlohmann::json version = unknown.erase("version") > 0 ? json["version"] : nlohmann::json("2.2");
-  check(version.is_string(), where, "version", "\"2.1\" or \"2.2\"", version.dump());
-  WanVaeConfig config = wan_vae_preset(version.get<std::string>());
+  JsonFields fields(json, where, "config");
+  std::string kind = "wan", version = "2.2";
+  fields.read("kind", kind);
+  check(kind == "wan", where, "kind", "\"wan\"", '"' + kind + '"');
+  fields.read("version", version);
+  WanVaeConfig config = wan_vae_preset(version);
   config.mean.clear();
   config.std.clear();
   if (!config.residual() && json.contains("dim")) config.dec_dim = 0;
-  for_each_field(config, [&](const char* name, auto& field) {
-    if (unknown.erase(name) == 0) return;
-    using Field = std::decay_t<decltype(field)>;
-    check(has_type(json[name], field), where, name, type_name<Field>(), json[name].dump());
-    field = json[name].template get<Field>();
-  });
+  for_each_field(config, [&](const char* name, auto& field) { fields.read(name, field); });
   if (config.dec_dim == 0 && !json.contains("dec_dim")) config.dec_dim = config.dim;
-  check(unknown.empty(), where, "config", "the keys of WanVaeConfig", unknown.empty() ? "" : *unknown.begin());
+  fields.refuse_others();
   return checked(config);
 }
 

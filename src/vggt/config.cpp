@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/tensor/json_fields.hpp>
 
 namespace action_images {
 
@@ -32,16 +33,6 @@ void for_each_field(Config& config, Visit&& visit) {
   visit("taps", config.taps);
 }
 
-void read_value(const char* key, const nlohmann::json& value, std::int64_t& field) {
-  check(value.is_number_integer(), where, key, "a whole number", value.dump());
-  field = value.get<std::int64_t>();
-}
-
-void read_value(const char* key, const nlohmann::json& value, std::array<std::int64_t, 4>& field) {
-  check(value.is_array() && value.size() == field.size(), where, key, "four whole numbers", value.dump());
-  for (std::size_t i = 0; i < field.size(); ++i) read_value(key, value[i], field[i]);
-}
-
 void check_field(const char* name, std::int64_t value) {
   check(value >= 1 && value <= limit, where, name, text_of("1 to ", limit), value);
 }
@@ -54,17 +45,10 @@ void check_field(const char* name, const std::array<std::int64_t, 4>& values) {
 }  // namespace
 
 VggtConfig vggt_config(const nlohmann::json& object) {
-  check(object.is_object(), where, "config", "an object", object.type_name());
   VggtConfig config;
-  for (const auto& [key, value] : object.items()) {
-    bool known = false;
-    for_each_field(config, [&](const char* name, auto& field) {
-      if (key != name) return;
-      read_value(name, value, field);
-      known = true;
-    });
-    check(known, where, "config", "the keys of VggtConfig", '"' + key + '"');
-  }
+  JsonFields fields(object, where, "config");
+  for_each_field(config, [&](const char* name, auto& field) { fields.read(name, field); });
+  fields.refuse_others();
   check_vggt_config(config);
   return config;
 }

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/tensor/json_fields.hpp>
 
 namespace action_images {
 
@@ -71,25 +71,6 @@ void for_each_field(Config& config, Visit&& visit) {
   visit("rope_theta", config.rope_theta);
 }
 
-// JSON converts 2.5 to the integer 2 and true to 1; a config means what it says.
-bool has_type(const nlohmann::json& value, const std::int64_t&) { return value.is_number_integer(); }
-bool has_type(const nlohmann::json& value, const double&) { return value.is_number(); }
-bool has_type(const nlohmann::json& value, const bool&) { return value.is_boolean(); }
-template <typename Sequence>
-bool has_type(const nlohmann::json& value, const Sequence& field) {
-  const bool fixed = !std::is_same_v<Sequence, std::vector<std::int64_t>>;
-  return value.is_array() && (!fixed || value.size() == field.size()) &&
-         std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_number_integer(); });
-}
-
-template <typename Field>
-constexpr const char* type_name() {
-  if (std::is_same_v<Field, std::int64_t>) return "an integer";
-  if (std::is_same_v<Field, double>) return "a number";
-  if (std::is_same_v<Field, bool>) return "true or false";
-  return std::is_same_v<Field, std::vector<std::int64_t>> ? "a list of integers" : "three integers";
-}
-
 void check_positive(const char* name, std::int64_t value) { check(value > 0, where, name, "a positive number", value); }
 
 template <typename Sizes>
@@ -122,21 +103,15 @@ WanConfig wan_preset(std::string_view name) {
 }
 
 WanConfig wan_config(const nlohmann::json& json) {
-  check(json.is_object(), where, "config", "a JSON object", json.type_name());
-  std::set<std::string> unknown;
-  for (const auto& [key, value] : json.items()) unknown.insert(key);
   WanConfig config;
-  if (unknown.erase("preset") > 0) {
-    check(json["preset"].is_string(), where, "preset", "a name", json["preset"].dump());
-    config = wan_preset(json["preset"].get<std::string>());
+  JsonFields fields(json, where, "config");
+  if (fields.find("preset") != nullptr) {
+    std::string preset;
+    fields.read("preset", preset);
+    config = wan_preset(preset);
   }
-  for_each_field(config, [&](const char* name, auto& field) {
-    if (unknown.erase(name) == 0) return;
-    using Field = std::decay_t<decltype(field)>;
-    check(has_type(json[name], field), where, name, type_name<Field>(), json[name].dump());
-    field = json[name].template get<Field>();
-  });
-  check(unknown.empty(), where, "config", "the keys of WanConfig", unknown.empty() ? "" : *unknown.begin());
+  for_each_field(config, [&](const char* name, auto& field) { fields.read(name, field); });
+  fields.refuse_others();
   check_wan_config(config);
   return config;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/tensor/json_fields.hpp>
 #include <action_images/wan/image_encoder.hpp>
 
 namespace action_images {
@@ -24,31 +25,17 @@ constexpr std::array<std::pair<const char*, std::int64_t Config::*>, 6> sizes{{{
 
 constexpr auto where = "wan::wan_image_encoder_config";
 
-void read_field(const std::string& key, const nlohmann::json& value, Config& config) {
-  if (key == "preset") {
-    check(value == "wan2.1-clip", where, key, "\"wan2.1-clip\"", value.dump());
-    return;
-  }
-  if (key == "eps") {
-    check(value.is_number(), where, key, "a number", value.dump());
-    config.eps = value.get<double>();
-    return;
-  }
-  for (const auto& [name, size] : sizes) {
-    if (key != name) continue;
-    check(value.is_number_integer(), where, key, "a whole number", value.dump());
-    config.*size = value.get<std::int64_t>();
-    return;
-  }
-  throw ValueError(expected_text(where, "config", "the keys of WanImageEncoderConfig", '"' + key + '"'));
-}
-
 }  // namespace
 
 WanImageEncoderConfig wan_image_encoder_config(const nlohmann::json& object) {
-  check(object.is_object(), where, "config", "an object", object.type_name());
   Config config;
-  for (const auto& [key, value] : object.items()) read_field(key, value, config);
+  JsonFields fields(object, where, "config");
+  std::string preset = "wan2.1-clip";
+  fields.read("preset", preset);
+  check(preset == "wan2.1-clip", where, "preset", "\"wan2.1-clip\"", '"' + preset + '"');
+  fields.read("eps", config.eps);
+  for (const auto& [name, size] : sizes) fields.read(name, config.*size);
+  fields.refuse_others();
   check_wan_image_encoder_config(config);
   return config;
 }

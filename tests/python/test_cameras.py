@@ -260,7 +260,7 @@ def test_pictures_that_show_no_scene_are_refused(pictures, error, told, network)
         ({"chunk": 0}, "chunk: expected a whole number"),
         ({"dtype": "int8"}, "dtype"),
         ({"device": "moon"}, "device"),
-        ({"config": {"width": 3}}, "config: expected the keys of VggtConfig"),
+        ({"config": {"width": 3}}, "config: expected documented keys only"),
     ],
 )
 def test_options_out_of_range_are_refused(options, told, weights):

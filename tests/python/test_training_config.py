@@ -84,11 +84,22 @@ def test_files_that_hold_no_configuration_are_refused(tmp_path, name, text, mess
         ({"optimizer": {"learning_rate": 0}}, "optimizer.learning_rate: expected a positive number"),
         ({"objective": {"levels": "some"}}, "levels: expected one of continuous, schedule"),
         ({"batch_size": 0}, "batch_size: expected a positive number"),
+        ({"batch_size": 2.5}, "batch_size: expected a whole number, got 2.5"),
+        ({"batch_size": True}, "batch_size: expected a whole number, got true"),
+        ({"batch_size": 2**70}, "batch_size: expected a whole number, got 1.18"),
+        ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
+        ({"bfloat16": 1}, "bfloat16: expected true or false, got 1"),
+        ({"text_dropout": "0.1"}, 'text_dropout: expected a number, got "0.1"'),
+        ({"synonyms": {"block": "cube"}}, "synonyms: expected"),
         ({"max_steps": 0}, "max_steps: expected a positive number, or phases"),
         ({"lora": {"ranks": 3}}, "expected documented keys only"),
-        ({"vae_tiling": {"size": "big"}}, "vae_tiling.size: expected a value of the documented type"),
+        ({"vae_tiling": {"size": "big"}}, "vae_tiling.size: expected a list of 2, each a whole number, got"),
     ],
 )
 def test_what_is_wrong_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         check_train_config({"max_steps": 3, "init_ckpt_path": "x", **change})
+
+
+def test_whole_numbers_may_be_written_with_an_exponent():
+    check_train_config({"init_ckpt_path": "x", "max_steps": 1e4, "seed": 3.0})

@@ -168,8 +168,8 @@ def test_pictures_that_do_not_fit_are_refused(images, told, network):
     [
         ({"embed": 50}, "embed: expected a multiple of 4 heads"),
         ({"taps": [0, 1, 2, 4]}, "taps: expected 0 to depth - 1 = 3, got 4"),
-        ({"width": 3}, "config: expected the keys of VggtConfig"),
-        ({"out_channels": [8, 16, 24]}, "out_channels: expected four whole numbers"),
+        ({"width": 3}, "config: expected documented keys only"),
+        ({"out_channels": [8, 16, 24]}, "out_channels: expected a list of 4, each a whole number"),
         ({"reg": 0}, "reg: expected 1 to"),
     ],
 )

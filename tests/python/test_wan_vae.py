@@ -165,8 +165,8 @@ def test_published_sizes_are_the_defaults():
 
 @pytest.mark.parametrize("change, error", [
     ({"version": "3"}, 'version: expected "2.1" or "2.2"'),
-    ({"colours": 3}, "config: expected the keys of WanVaeConfig, got colours"),
-    ({"dim": 2.5}, "dim: expected an integer, got 2.5"),
+    ({"colours": 3}, 'config: expected documented keys only, got "colours"'),
+    ({"dim": 2.5}, "config.dim: expected a whole number, got 2.5"),
     ({"dim": 0}, "dim: expected 1 to 65536, got 0"),
     ({"dim_mult": []}, "dim_mult: expected 1 to 8 widths"),
     ({"dim_mult": [1, 2, 4, 8]}, "dim_mult: expected a divisor of 4 at stage 3, got 8"),

@@ -61,13 +61,14 @@ TEST_CASE("a config that is wrong says which key") {
     }
     return "accepted";
   };
-  CHECK(message({{"layers", 3}}) == "[wan::wan_config] config: expected the keys of WanConfig, got layers");
-  CHECK(message({{"dim", 2.5}}) == "[wan::wan_config] dim: expected an integer, got 2.5");
-  CHECK(message({{"dim", true}}) == "[wan::wan_config] dim: expected an integer, got true");
+  CHECK(message({{"layers", 3}}) == "[wan::wan_config] config: expected documented keys only, got \"layers\"");
+  CHECK(message({{"dim", 2.5}}) == "[wan::wan_config] config.dim: expected a whole number, got 2.5");
+  CHECK(message({{"dim", true}}) == "[wan::wan_config] config.dim: expected a whole number, got true");
   CHECK(message({{"dim", -24}}) == "[wan::wan_config] dim: expected a positive number, got -24");
-  CHECK(message({{"patch_size", {1, 2}}}) == "[wan::wan_config] patch_size: expected three integers, got [1,2]");
-  CHECK(message({{"has_image_input", 1}}) == "[wan::wan_config] has_image_input: expected true or false, got 1");
-  CHECK(message({{"eps", "small"}}) == "[wan::wan_config] eps: expected a number, got \"small\"");
+  CHECK(message({{"patch_size", {1, 2}}}) ==
+        "[wan::wan_config] config.patch_size: expected a list of 3, each a whole number, got [1,2]");
+  CHECK(message({{"has_image_input", 1}}) == "[wan::wan_config] config.has_image_input: expected true or false, got 1");
+  CHECK(message({{"eps", "small"}}) == "[wan::wan_config] config.eps: expected a number, got \"small\"");
   CHECK(message({{"freq_dim", 31}}).find("freq_dim: expected a positive even number") != std::string::npos);
   CHECK(message({{"camera_channels", 6}, {"patch_size", {2, 2, 2}}}).find("patch_size") != std::string::npos);
   CHECK(message({{"preset", "wan3"}}).find("expected action-images-5b, embedded, wan2.1-i2v-14b-480p") != std::string::npos);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/tensor/json_type.hpp>
 
 namespace action_images {
 
@@ -39,10 +40,13 @@ class JsonFields {
     const nlohmann::json* found = find(key);
     if (found == nullptr) return;
     try {
-      value = found->template get<Value>();
-    } catch (const nlohmann::json::exception&) {
-      throw FormatError(expected_text(where_, name_ + "." + key, "a value of the documented type", found->dump()));
+      if (holds<Value>(*found)) {
+        value = found->template get<Value>();
+        return;
+      }
+    } catch (const nlohmann::json::exception&) {  // told below
     }
+    throw FormatError(expected_text(where_, name_ + "." + key, json_type_name<Value>(), found->dump()));
   }
 
   template <typename Enum, std::size_t N>
