@@ -14,6 +14,7 @@
 #include <action_images/world/action_head.hpp>
 
 #include "callbacks.hpp"
+#include "episodes.hpp"
 #include "network.hpp"
 
 namespace py = pybind11;
@@ -41,9 +42,10 @@ Numbers predict(const ActionHead& self, const at::Tensor& latents, const Rig& ri
   return Numbers({rows.rows(), rows.cols()}, rows.data());
 }
 
-std::shared_ptr<ActionHead> train(const WorldModel& model, const std::filesystem::path& data,
+std::shared_ptr<ActionHead> train(const WorldModel& model, const py::object& data,
                                   const std::string& options, const py::object& progress) {
   auto parsed = action_head_training_options(nlohmann::json::parse(options));
+  std::vector<MixtureSource> sources = binding::mixture_from(data, "train::train_action_head");
   binding::Callbacks callbacks;
   parsed.progress = [&](const ActionHeadTrainingEvent& event) {
     return callbacks(progress, event.stage, event.done, event.total, event.loss);
@@ -52,7 +54,7 @@ std::shared_ptr<ActionHead> train(const WorldModel& model, const std::filesystem
   {
     const py::gil_scoped_release without_python;
     try {
-      head = std::make_shared<ActionHead>(train_action_head(model, ClipDataset(data), parsed));
+      head = std::make_shared<ActionHead>(train_action_head(model, std::move(sources), parsed));
     } catch (const Interrupted&) {
     }
   }

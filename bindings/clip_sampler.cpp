@@ -42,20 +42,6 @@ std::function<void(const BadEpisode&)> listener_from(const py::object& listener)
   };
 }
 
-std::vector<MixtureSource> mixture_from(const py::object& mixture, const std::string& root) {
-  if (py::isinstance<py::str>(mixture)) {
-    const auto text = mixture.cast<std::string>();
-    const py::gil_scoped_release without_python;
-    return open_mixture(text, root);
-  }
-  std::vector<MixtureSource> sources;
-  for (const py::handle part : mixture) {
-    const auto pair = part.cast<std::pair<py::object, double>>();
-    sources.push_back({binding::source_from(pair.first, "data::ClipSampler"), pair.second});
-  }
-  return sources;
-}
-
 py::dict report_of(const ClipSampler& sampler) {
   const ClipSamplerReport report = sampler.report();
   return py::dict(py::arg("draws") = report.draws, py::arg("bad") = report.bad, py::arg("rejected") = report.rejected,
@@ -117,7 +103,7 @@ void bind_clip_sampler(py::module_& module) {
       .def(py::init([](const py::object& mixture, const std::string& root, const WindowOptions& window,
                        std::uint64_t seed, double max_bad_share, const py::object& on_bad) {
              ClipSamplerOptions options{window, seed, max_bad_share, listener_from(on_bad)};
-             return std::make_shared<ClipSampler>(mixture_from(mixture, root), std::move(options));
+             return std::make_shared<ClipSampler>(binding::mixture_from(mixture, "data::ClipSampler", root), std::move(options));
            }),
            py::arg("mixture"), py::arg("root"), py::arg("window"), py::arg("seed"), py::arg("max_bad_share"),
            py::arg("on_bad"))

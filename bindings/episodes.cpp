@@ -174,4 +174,18 @@ std::shared_ptr<const EpisodeSource> source_from(const py::object& object, std::
   return std::make_shared<PythonEpisodes>(object);
 }
 
+std::vector<MixtureSource> mixture_from(const py::object& object, std::string_view where, const std::string& root) {
+  if (py::isinstance<py::str>(object)) {
+    const auto text = object.cast<std::string>();
+    const py::gil_scoped_release without_python;
+    return open_mixture(text, root);
+  }
+  std::vector<MixtureSource> sources;
+  for (const py::handle part : object) {
+    const auto pair = part.cast<std::pair<py::object, double>>();
+    sources.push_back({source_from(pair.first, where), pair.second});
+  }
+  return sources;
+}
+
 }  // namespace action_images::binding

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <action_images/data/episode_source.hpp>
+#include <action_images/data/mixture.hpp>
 
 /// Between Python's objects and the layer data: whatever has `__len__` and `__getitem__` is a data set, and whatever
 /// has `read` a source of frames. They are called from the threads of the loader, one at a time, under the GIL.
@@ -23,5 +25,9 @@ std::shared_ptr<const FrameSource> frames_from(const pybind11::object& object, s
 
 /// An EpisodeSource, a spec for `open_episodes`, or an object with __len__ and __getitem__ that gives Episodes.
 std::shared_ptr<const EpisodeSource> source_from(const pybind11::object& object, std::string_view where);
+
+/// A text for `open_mixture`, or a list of pairs: what `source_from` takes, and its ratio.
+std::vector<MixtureSource> mixture_from(const pybind11::object& object, std::string_view where,
+                                        const std::string& root = "");
 
 }  // namespace action_images::binding

@@ -12,6 +12,8 @@
 #include <action_images/train/vae_finetuning.hpp>
 #include <action_images/world/world_model.hpp>
 
+#include "episodes.hpp"
+
 namespace py = pybind11;
 using namespace action_images;
 
@@ -56,9 +58,10 @@ struct Callbacks {
   }
 };
 
-bool train_vae(const WorldModel& model, const std::filesystem::path& data, const std::filesystem::path& output,
+bool train_vae(const WorldModel& model, const py::object& data, const std::filesystem::path& output,
                const std::string& options, const py::object& perceptual, const py::object& progress) {
   auto parsed = vae_finetuning_options(nlohmann::json::parse(options));
+  std::vector<MixtureSource> sources = binding::mixture_from(data, "train::finetune_vae");
   Callbacks callbacks{perceptual, progress, nullptr};
   parsed.progress = [&](const VaeFinetuningEvent& event) { return callbacks.tell(event); };
   if (!perceptual.is_none()) {
@@ -72,7 +75,7 @@ bool train_vae(const WorldModel& model, const std::filesystem::path& data, const
     const auto vae = make_video_vae(model.vae().config());
     vae->parameters().load(model.vae().parameters().state());
     try {
-      finished = finetune_vae(*vae, model.config(), ClipDataset(data), output, parsed);
+      finished = finetune_vae(*vae, model.config(), std::move(sources), output, parsed);
     } catch (const Interrupted&) {
       if (!callbacks.raised) throw;
     }

@@ -1000,14 +1000,17 @@ def world_preset(name: str) -> _Config:
     """
 
 def train_action_head(
-    model: WorldModel, data: _Path, options: str, progress: Callable[[str, int, int, float], Any] | None = None
+    model: WorldModel,
+    data: str | Sequence[tuple[Any, float]],
+    options: str,
+    progress: Callable[[str, int, int, float], Any] | None = None,
 ) -> ActionHead | None:
     """Trains an ActionHead; action_images.model.train_action_head documents it. options: JSON text. None if the progress
     callback stopped it."""
 
 def train_vae(
     model: WorldModel,
-    data: _Path,
+    data: str | Sequence[tuple[Any, float]],
     output: _Path,
     options: str,
     perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,

@@ -16,7 +16,7 @@ WHERE = "train::finetune_vae"
 
 def train_vae(
     model: Any,
-    data: str | os.PathLike,
+    data: Any,
     output: str | os.PathLike,
     *,
     perceptual: Callable | str | os.PathLike | None = None,
@@ -25,25 +25,29 @@ def train_vae(
 ) -> bool:
     """Trains a copy of a world model's VAE to give back videos and action images, or goes on with a run in `output`.
 
-    model: a WorldModel; it is not changed. data: folder of clips (docs/training.md) that fit its VAE. output: folder for
+    model: a WorldModel; it is not changed. data: what data.open or data.ClipSampler takes
+    (docs/datasets.md): a path, "spec@ratio,spec@ratio", episodes; windows of single views are cut from it. output: folder for
     checkpoint.safetensors and, at the end, vae.safetensors. perceptual: a distance of pictures (N, 3, H, W) in [-1, 1]:
     a function (decoded, given) -> tensor, "lpips" (the package of that name), or a TorchScript file of a network whose
     features are compared. progress: called after every step with a dict of step, steps, loss and its parts; returning
     False, as Ctrl-C, saves and stops. Returns True when the run reached its end.
 
     options: part ("decoder"; "encoder" or "both" move the latents, which the transformer then has to follow), steps
-    (1000), batch (1), frames (0: whole clips), action_share (0.5, of action images among the videos), l1 (1), l2 (0), kl
-    (0), perceptual_weight (0), learning_rate (1e-5), weight_decay (0), clip_norm (1), seed (0), checkpoint_every (100).
+    (1000), batch (1), frames (0: as the model has), action_share (0.5, of action images among the videos), l1 (1), l2 (0),
+    kl (0), perceptual_weight (0), learning_rate (1e-5), weight_decay (0), clip_norm (1), seed (0), checkpoint_every (100),
+    threads (2, that read the data).
 
     Raises FormatError for an unknown option, damaged data, or a checkpoint of another run; ValueError for a value out of
-    range or clips that do not fit; NumericalError if the loss is not finite.
+    range or frames that do not fit the VAE; NumericalError if the loss is not finite.
     """
+    from .data._dataset import mixture_of
+
     native = getattr(model, "_native", None)
     if not isinstance(native, _model.WorldModel):
         raise ValueError(f"[{WHERE}] model: expected a WorldModel, got {type(model).__name__}")
     function = perceptual if perceptual is None or callable(perceptual) else perceptual_loss(os.fspath(perceptual))
     with enough_memory(WHERE):
-        return _model.train_vae(native, os.fspath(data), os.fspath(output), json.dumps(options), function, progress)
+        return _model.train_vae(native, mixture_of(data), os.fspath(output), json.dumps(options), function, progress)
 
 
 def perceptual_loss(source: str) -> Callable:

@@ -16,6 +16,7 @@ namespace action_images {
 namespace {
 
 constexpr const char* where = "train::action_head_examples";
+constexpr std::int64_t part_clips = 16;  // in a file of the cache
 
 // Of some values of every parameter, spread evenly: another training changes them all.
 std::uint64_t digest(const Parameters& parameters, std::uint64_t hash) {
@@ -48,18 +49,20 @@ VideoFrames picture_of(const at::Tensor& pixels) {
 }
 
 // What the head learns from one clip. @param seed  of its generation
-ActionHeadExamples example_of(const WorldModel& model, const ClipShard& shard, std::int64_t clip, std::uint64_t seed,
-                              const ActionHeadConfig& config) {
+ActionHeadExamples example_of(const WorldModel& model, const Clip& clip, std::uint64_t seed, std::int64_t latent_pool) {
+  check(clip.actions.has_value(), where, "data", "episodes with actions", clip.episode + ", which has none");
+  const std::int64_t count = clip.video.size(0);
   std::vector<VideoFrames> views;
-  for (std::int64_t view = 0; view < shard.video.size(1); ++view) {
-    views.push_back(picture_of(shard.video[clip][view][0]));
-  }
-  const Trajectory recorded = shard.trajectory(clip);
-  const Rollout rollout = model.generate(views, shard.texts[static_cast<std::size_t>(clip)], shard.rig(clip),
-                                         {.frames = static_cast<std::int64_t>(recorded.size()), .seed = seed});
-  const Packing packing = Packing::joint(config.views, model.vae().latent_frames(std::ssize(recorded)));
+  for (std::int64_t view = 0; view < count; ++view) views.push_back(picture_of(clip.video[view][0]));
+  const Rollout rollout =
+      model.generate(views, clip.text, clip.rig, {.frames = std::ssize(*clip.actions), .seed = seed});
+  const Packing packing = Packing::joint(count, model.vae().latent_frames(std::ssize(*clip.actions)));
+  const ActionHeadConfig config{.views = count,
+                                .channels = model.vae().channels(),
+                                .temporal_stride = model.vae().temporal_stride(),
+                                .latent_pool = latent_pool};
   return {action_head_inputs({rollout.latents, packing, rollout.rig, rollout.actions, rollout.confidence}, config),
-          action_head_poses(recorded, rollout.rig)};
+          action_head_poses(*clip.actions, rollout.rig)};
 }
 
 // The tensors of examples by name, in a fixed order.
@@ -106,57 +109,36 @@ void keep(const std::filesystem::path& path, const ActionHeadExamples& examples,
   save_safetensors(path, tensors, {{"key", key}});
 }
 
-// Counts clips over all shards and tells of them.
-struct ClipCounter {
-  const ActionHeadTrainingOptions& options;
-  std::int64_t total;
-  std::int64_t done = 0;
-
-  void add(std::int64_t clips) {
-    done += clips;
-    if (options.progress && !options.progress({"clips", done, total, 0.0})) {
-      throw Interrupted("[train::action_head_examples] stopped by the progress callback");
-    }
-  }
-};
-
-// The examples of one shard's first `count` clips.
-ActionHeadExamples examples_of(const WorldModel& model, const ClipShard& shard, std::int64_t count,
-                               ClipCounter& counter) {
-  const ActionHeadConfig config{.views = shard.video.size(1),
-                                .channels = model.vae().channels(),
-                                .temporal_stride = model.vae().temporal_stride(),
-                                .latent_pool = counter.options.latent_pool};
-  std::vector<ActionHeadExamples> made;
-  for (std::int64_t clip = 0; clip < count; ++clip) {
-    const auto seed = counter.options.seed + static_cast<std::uint64_t>(counter.done);
-    made.push_back(example_of(model, shard, clip, seed, config));
-    counter.add(1);
-  }
-  return joined(made);
-}
-
 }  // namespace
 
-ActionHeadExamples action_head_examples(const WorldModel& model, const ClipDataset& clips,
+ActionHeadExamples action_head_examples(const WorldModel& model, const ClipList& clips,
                                         const ActionHeadTrainingOptions& options) {
   const at::NoGradGuard no_gradients;
-  const std::uint64_t made_by = digest(model, options);
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < clips.shards().size(); ++i) total += clips.shard(i).size();
-  ClipCounter counter{options, options.clips > 0 ? std::min(total, options.clips) : total};
+  const std::string made_by = text_of(digest(model, options), '/', clips.fingerprint);
+  const auto tell = [&](std::int64_t done) {
+    if (options.progress && !options.progress({"clips", done, clips.count, 0.0})) {
+      throw Interrupted("[train::action_head_examples] stopped by the progress callback");
+    }
+  };
   if (!options.cache.empty()) std::filesystem::create_directories(options.cache);
   std::vector<ActionHeadExamples> parts;
-  for (std::size_t i = 0; i < clips.shards().size() && counter.done < counter.total; ++i) {
-    const ClipShard shard = clips.shard(i);
-    const std::int64_t count = std::min(shard.size(), counter.total - counter.done);
-    const std::filesystem::path& source = clips.shards()[i];
-    const std::string key = text_of(made_by, '/', std::filesystem::file_size(source), '/', counter.done, '/', count);
-    const auto file = options.cache / ("action-head-" + source.filename().string());
-    std::optional<ActionHeadExamples> found = options.cache.empty() ? std::nullopt : cached(file, key);
-    if (found) counter.add(count);
-    parts.push_back(found ? std::move(*found) : examples_of(model, shard, count, counter));
-    if (!found && !options.cache.empty()) keep(file, parts.back(), key);
+  for (std::int64_t first = 0; first < clips.count; first += part_clips) {
+    const std::int64_t end = std::min(first + part_clips, clips.count);
+    const auto file = options.cache / text_of("action-head-", first, ".safetensors");
+    const std::string key = text_of(made_by, '/', end);
+    if (auto found = options.cache.empty() ? std::nullopt : cached(file, key)) {
+      parts.push_back(std::move(*found));
+      tell(end);
+      continue;
+    }
+    std::vector<ActionHeadExamples> made;
+    for (std::int64_t clip = first; clip < end; ++clip) {
+      const auto seed = options.seed + static_cast<std::uint64_t>(clip);
+      made.push_back(example_of(model, clips.clip(clip), seed, options.latent_pool));
+      tell(clip + 1);
+    }
+    parts.push_back(joined(made));
+    if (!options.cache.empty()) keep(file, parts.back(), key);
   }
   return joined(parts);
 }

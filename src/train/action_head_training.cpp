@@ -20,6 +20,7 @@ void check_options(const ActionHeadTrainingOptions& options) {
   check(options.steps >= 1, where, "steps", "1 or more", options.steps);
   check(options.batch >= 1 && options.batch <= 65536, where, "batch", "1..65536", options.batch);
   check(options.clips >= 0, where, "clips", "0 or more", options.clips);
+  check(options.views >= 0 && options.views <= 64, where, "views", "0..64", options.views);
   const auto positive = [](const char* name, double value) {
     check(std::isfinite(value) && value > 0.0, where, name, "a positive number", value);
   };
@@ -64,6 +65,7 @@ ActionHeadTrainingOptions action_head_training_options(const nlohmann::json& jso
   fields.read("steps", options.steps);
   fields.read("batch", options.batch);
   fields.read("clips", options.clips);
+  fields.read("views", options.views);
   fields.read("seed", options.seed);
   fields.read("hidden", options.hidden);
   fields.read("layers", options.layers);
@@ -119,9 +121,14 @@ ActionHead train_action_head(const ActionHeadExamples& examples, const ActionHea
   return head;
 }
 
-ActionHead train_action_head(const WorldModel& model, const ClipDataset& clips,
+ActionHead train_action_head(const WorldModel& model, std::vector<MixtureSource> data,
                              const ActionHeadTrainingOptions& options) {
   check_options(options);
+  WindowOptions window = window_of(model.config());
+  window.views = static_cast<int>(options.views);
+  const auto sampler =
+      std::make_shared<ClipSampler>(std::move(data), ClipSamplerOptions{.window = window, .seed = options.seed});
+  const ClipList clips = options.clips > 0 ? drawn_clips(sampler, options.clips) : one_clip_per_episode(sampler);
   const ActionHeadExamples examples = action_head_examples(model, clips, options);
   const std::int64_t cameras = examples.inputs.cameras.size(2);
   const ActionHeadConfig config{.views = cameras / 16,

@@ -20,35 +20,15 @@ constexpr const char* where = "train::Trainer";
 
 bool is_divisible(std::int64_t batch, std::int64_t parts) { return batch % parts == 0; }
 
-// The clip of an episode, counted through all sources; its window and views are drawn from the seed and the number.
-Clip clip_of_episode(const ClipSampler& sampler, std::int64_t index) {
-  std::int64_t place = index;
-  for (const MixtureSource& part : sampler.sources()) {
-    const std::int64_t size = part.source->size();
-    if (place < size) {
-      Clip clip = cut_clip(part.source->episode(place), sampler.options().window, sampler.options().seed + static_cast<std::uint64_t>(index));
-      clip.source = part.source->name();
-      clip.layout = part.source->layout();
-      return clip;
-    }
-    place -= size;
-  }
-  throw ValueError(expected_text(where, "index", text_of("below ", sampler.episodes()), text_of(index)));
-}
-
 std::shared_ptr<const ClipSampler> open_sampler(const TrainConfig& config, const std::string& name, const std::string& path) {
   const TrainDataOptions& data = config.data;
-  const std::int64_t views = data.views >= 0 ? data.views : config.world.views > 0 ? config.world.views : 2;
-  ClipSamplerOptions options{.window = {.frames = config.world.frames,
-                                    .height = static_cast<int>(config.world.height),
-                                    .width = static_cast<int>(config.world.width),
-                                    .views = static_cast<int>(views),
-                                    .interval = static_cast<int>(data.interval),
-                                    .augmentation = data.augmentation},
-                         .seed = config.seed,
-                         .max_bad_share = data.max_bad_share};
+  WindowOptions window = window_of(config.world);
+  if (data.views >= 0) window.views = static_cast<int>(data.views);
+  window.interval = static_cast<int>(data.interval);
+  window.augmentation = data.augmentation;
   auto sources = name.empty() ? open_mixture(path) : open_mixture(name, path);
-  return std::make_shared<ClipSampler>(std::move(sources), std::move(options));
+  return std::make_shared<ClipSampler>(
+      std::move(sources), ClipSamplerOptions{.window = window, .seed = config.seed, .max_bad_share = data.max_bad_share});
 }
 
 }  // namespace
@@ -84,7 +64,7 @@ Trainer::Trainer(TrainConfig config, fs::path output, TrainingData data, Listene
                      "\"ddp\" with Muon, which needs whole matrices", "zero1 or zero2");
   const auto late = watchdog_.busy("starting", 24 * 3600.0);
   fs::create_directories(output_);
-  model_ = std::make_unique<TrainingModel>(config_, output_, clip_list(*data_.training, config_.vae_fit.clips), group_);
+  model_ = std::make_unique<TrainingModel>(config_, output_, clip_list(data_.training, config_.vae_fit.clips), group_);
   replica_ = Replica::make(model_->trainable(), group_, config_.parallel, model_->exact());
   optimizer_ = std::make_unique<Optimizer>(replica_->parameters(), config_.optimizer);
   if (config_.ema > 0) {
@@ -100,15 +80,8 @@ Trainer::Trainer(TrainConfig config, fs::path output, TrainingData data, Listene
 
 Trainer::~Trainer() = default;
 
-ClipList Trainer::clip_list(const ClipSampler& sampler, std::int64_t count) const {
-  if (config_.data.cached_clips < 0) {
-    return {.count = std::min(count, sampler.episodes()),
-            .clip = [&sampler](std::int64_t index) { return clip_of_episode(sampler, index); },
-            .fingerprint = sampler.fingerprint() + " episodes"};
-  }
-  return {.count = count,
-          .clip = [&sampler](std::int64_t index) { return sampler.clip(index); },
-          .fingerprint = sampler.fingerprint() + " drawn"};
+ClipList Trainer::clip_list(const std::shared_ptr<const ClipSampler>& sampler, std::int64_t count) const {
+  return config_.data.cached_clips < 0 ? first_clips(one_clip_per_episode(sampler), count) : drawn_clips(sampler, count);
 }
 
 void Trainer::open_clips() {
@@ -124,14 +97,14 @@ void Trainer::open_clips() {
                                    .progress = progress};
   if (config_.data.cached_clips != 0) {
     const std::int64_t count = config_.data.cached_clips < 0 ? data_.training->episodes() : config_.data.cached_clips;
-    LatentCache latents(clip_list(*data_.training, count), cache / "train", model_->config(), model_->vae(), options);
+    LatentCache latents(clip_list(data_.training, count), cache / "train", model_->config(), model_->vae(), options);
     clips_ = std::make_unique<CachedClips>(std::move(latents), config_.seed);
   } else {
     clips_ = std::make_unique<EncodedClips>(loader(), model_->config(), model_->vae(), options.vae);
   }
   if (data_.validation) {
     const std::int64_t count = std::min(config_.validation_clips, data_.validation->episodes());
-    validation_ = std::make_unique<LatentCache>(clip_list(*data_.validation, count), cache / "validation",
+    validation_ = std::make_unique<LatentCache>(clip_list(data_.validation, count), cache / "validation",
                                                 model_->config(), model_->vae(), options);
   }
 }

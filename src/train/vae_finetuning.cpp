@@ -13,6 +13,8 @@
 #include <action_images/tensor/json_fields.hpp>
 #include <action_images/tensor/prefix.hpp>
 #include <action_images/tensor/safetensors.hpp>
+#include <action_images/data/clip_loader.hpp>
+#include <action_images/train/clip_list.hpp>
 #include <action_images/train/tasks.hpp>
 #include <action_images/world/conditioning.hpp>
 
@@ -31,6 +33,7 @@ void check_options(const VaeFinetuningOptions& options) {
   at_least("batch", options.batch, 1);
   at_least("frames", options.frames, 0);
   at_least("checkpoint_every", options.checkpoint_every, 1);
+  check(options.threads >= 1 && options.threads <= 256, where, "threads", "1..256", options.threads);
   const std::map<const char*, double> weights{
       {"l1", options.l1}, {"l2", options.l2}, {"kl", options.kl}, {"perceptual_weight", options.perceptual_weight}};
   double sum = 0.0;
@@ -57,52 +60,39 @@ bool is_trained(const std::string& name, VaePart part) {
   return (encodes && part != VaePart::decoder) || (decodes && part != VaePart::encoder);
 }
 
-std::int64_t draw(std::int64_t count, at::Generator& generator) {
-  return at::randint(count, {}, generator, at::kLong).item<std::int64_t>();
+std::shared_ptr<const ClipSampler> sampler_of(std::vector<MixtureSource> data, const WorldConfig& config,
+                                              const VaeFinetuningOptions& options) {
+  WindowOptions window = window_of(config);
+  window.views = 1;
+  if (options.frames > 0) window.frames = options.frames;
+  return std::make_shared<ClipSampler>(std::move(data), ClipSamplerOptions{.window = window, .seed = options.seed});
 }
 
-// Draws videos and action images of random clips.
+// Videos and action images of random clips, from a step on.
 class Videos {
  public:
-  Videos(const ClipDataset& clips, const WorldConfig& config, const VaeFinetuningOptions& options)
-      : config_(config), options_(options) {
-    for (std::size_t i = 0; i < clips.shards().size(); ++i) {
-      shards_.push_back(clips.shard(i));
-      const std::int64_t frames = shards_.back().video.size(2);
-      check_shape(options.frames <= frames, where, "frames",
-                  text_of("at most ", frames, ", as in ", clips.shards()[i].string()), {options.frames});
-      for (std::int64_t clip = 0; clip < shards_.back().size(); ++clip) rows_.emplace_back(i, clip);
-    }
-  }
+  Videos(std::shared_ptr<const ClipSampler> sampler, const WorldConfig& config, const VaeFinetuningOptions& options,
+         std::int64_t step)
+      : config_(config),
+        options_(options),
+        loader_(std::move(sampler), [first = step * options.batch](std::int64_t place) { return first + place; },
+                {.threads = static_cast<int>(options.threads), .count = (options.steps - step) * options.batch}) {}
 
-  // (batch, 3, T, H, W) in [-1, 1]
-  at::Tensor batch(at::Generator& generator) const {
+  // Of the next step: (batch, 3, T, H, W) in [-1, 1]
+  at::Tensor batch(at::Generator& generator) {
     std::vector<at::Tensor> videos;
-    for (std::int64_t i = 0; i < options_.batch; ++i) videos.push_back(one(generator));
-    for (const at::Tensor& video : videos) {
-      check_shape(video.sizes() == videos.front().sizes(), where, "data",
-                  text_of("clips of one size, ", shape_text(videos.front().sizes())), video.sizes());
+    for (std::int64_t i = 0; i < options_.batch; ++i) {
+      const Clip clip = loader_.next().value();
+      const bool drawn = draw_uniform(generator) < options_.action_share && clip.actions;
+      videos.push_back((drawn ? draw_actions(*clip.actions, clip.rig, config_) : normalized_from_pixels(clip.video))[0]);
     }
     return at::stack(videos);
   }
 
  private:
-  at::Tensor one(at::Generator& generator) const {
-    const auto& [index, clip] = rows_[static_cast<std::size_t>(draw(std::ssize(rows_), generator))];
-    const ClipShard& shard = shards_[index];
-    const std::int64_t view = draw(shard.video.size(1), generator), recorded = shard.video.size(2);
-    const std::int64_t frames = options_.frames == 0 ? recorded : options_.frames;
-    const std::int64_t first = draw(recorded - frames + 1, generator);
-    const bool action = at::rand({}, generator, at::kDouble).item<double>() < options_.action_share;
-    const at::Tensor video = action ? draw_actions(shard.trajectory(clip), shard.rig(clip), config_)[view]
-                                    : normalized_from_pixels(shard.video[clip])[view];
-    return video.narrow(1, first, frames);
-  }
-
   const WorldConfig& config_;
   const VaeFinetuningOptions& options_;
-  std::vector<ClipShard> shards_;
-  std::vector<std::pair<std::size_t, std::int64_t>> rows_;
+  ClipLoader loader_;
 };
 
 // (B, 3, T, H, W) -> (B T, 3, H, W)
@@ -208,18 +198,19 @@ VaeFinetuningOptions vae_finetuning_options(const nlohmann::json& json) {
   fields.read("clip_norm", options.clip_norm);
   fields.read("seed", options.seed);
   fields.read("checkpoint_every", options.checkpoint_every);
+  fields.read("threads", options.threads);
   fields.refuse_others();
   check_options(options);
   return options;
 }
 
-bool finetune_vae(VideoVae& vae, const WorldConfig& config, const ClipDataset& clips,
+bool finetune_vae(VideoVae& vae, const WorldConfig& config, std::vector<MixtureSource> data,
                   const std::filesystem::path& output, const VaeFinetuningOptions& options) {
   check_options(options);
   check(options.perceptual_weight == 0.0 || options.perceptual, where, "perceptual",
         "a function, for a perceptual_weight above 0", "none");
   std::filesystem::create_directories(output);
-  const Videos videos(clips, config, options);
+  const auto sampler = sampler_of(std::move(data), config, options);
   vae.parameters().to(at::kFloat);
   for (const auto& [name, parameter] : vae.parameters().named()) {
     parameter.requires_grad_(is_trained(name, options.part));
@@ -227,7 +218,8 @@ bool finetune_vae(VideoVae& vae, const WorldConfig& config, const ClipDataset& c
   Optimizer optimizer(trained_parameters(vae, options.part), options.optimizer);
   const auto file = output / "checkpoint.safetensors";
   bool go_on = true;
-  std::int64_t step = load_checkpoint(file, vae, optimizer, options);
+  std::int64_t step = std::min(load_checkpoint(file, vae, optimizer, options), options.steps);
+  Videos videos(sampler, config, options, step);
   while (step < options.steps && go_on) {
     at::Generator generator = sample_generator(options.seed, step);
     VaeFinetuningEvent event{.step = step + 1, .steps = options.steps};

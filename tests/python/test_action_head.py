@@ -10,7 +10,9 @@ torch = pytest.importorskip("torch", reason="the action head needs torch")
 Rotation = pytest.importorskip("scipy.spatial.transform", reason="the angles are checked with scipy").Rotation
 
 import action_images as aim
+import data_episodes
 import tiny_world
+from action_images import data
 from action_images.model import ActionHead, WorldModel, load_tensors, save_tensors, train_action_head
 
 CONFIG = {"views": 2, "channels": tiny_world.CHANNELS, "latent_pool": 2, "hidden": 32, "layers": 2}
@@ -204,7 +206,7 @@ def test_a_head_overfits_a_few_clips_and_the_same_seed_gives_the_same_head(model
 def test_a_cache_gives_the_same_head_and_is_not_used_for_another_seed(model, tmp_path):
     write_clips(tmp_path / "clips")
     options = {**OPTIONS, "steps": 3, "cache": tmp_path / "cache"}
-    written = tmp_path / "cache" / "action-head-shard-00000.safetensors"
+    written = tmp_path / "cache" / "action-head-0.safetensors"
     head = train_action_head(model, tmp_path / "clips", **options)
     first = written.read_bytes()
     again = train_action_head(model, tmp_path / "clips", **options)
@@ -212,6 +214,44 @@ def test_a_cache_gives_the_same_head_and_is_not_used_for_another_seed(model, tmp
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in head.state_dict().items())
     train_action_head(model, tmp_path / "clips", **{**options, "seed": 6})
     assert written.read_bytes() != first
+
+
+def episodes(count=5, with_actions=True):
+    """Longer than the model's clips, of three views and other sizes."""
+    return [data_episodes.episode(12, ((24, 32),) * 3, f"episode {i}", with_actions=with_actions) for i in range(count)]
+
+
+@pytest.mark.parametrize("given", ["episodes", "pairs", "spec", "folder"])
+def test_it_learns_from_whatever_is_a_data_set(model, tmp_path, given):
+    folder = tmp_path / "native"
+    data.write_native(episodes(), folder)
+    sets = {"episodes": episodes(), "pairs": [(episodes(2), 1.0), (episodes(3), 2.0)], "spec": f"native:{folder}@2", "folder": folder}
+    events = []
+    options = {**OPTIONS, "steps": 2, "views": 2}
+    head = train_action_head(model, sets[given], progress=lambda *event: events.append(event), **options)
+    assert head.config["views"] == 2
+    assert [event[:3] for event in events[:5]] == [("clips", done, 5) for done in range(1, 6)]
+    drawn = train_action_head(model, sets[given], **{**options, "clips": 7})
+    assert not torch.equal(drawn.state_dict()["out.bias"], head.state_dict()["out.bias"])
+
+
+def test_a_cache_of_a_run_that_was_stopped_is_gone_on_with(model, tmp_path):
+    options = {**OPTIONS, "steps": 1, "views": 2, "clips": 18, "cache": tmp_path}
+    assert train_action_head(model, episodes(), progress=lambda stage, done, *_: done < 17, **options) is None
+    before = (tmp_path / "action-head-0.safetensors").stat().st_mtime_ns
+    events = []
+    head = train_action_head(model, episodes(), progress=lambda *event: events.append(event[:3]), **options)
+    assert events == [("clips", 16, 18), ("clips", 17, 18), ("clips", 18, 18), ("steps", 1, 1)]
+    assert (tmp_path / "action-head-0.safetensors").stat().st_mtime_ns == before
+    whole = train_action_head(model, episodes(), **{**options, "cache": tmp_path / "other"})
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in head.state_dict().items())
+
+
+def test_data_without_actions_or_with_other_views_are_refused(model):
+    with pytest.raises(ValueError, match="data: expected episodes with actions, got episode 0, which has none"):
+        train_action_head(model, episodes(with_actions=False), views=2, **OPTIONS)
+    with pytest.raises(ValueError, match="expected 2"):
+        train_action_head(model, episodes(), **OPTIONS)
 
 
 def test_training_stops_when_it_is_told_to_and_refuses_wrong_options(model, tmp_path):

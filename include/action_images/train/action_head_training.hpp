@@ -10,7 +10,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <action_images/core/interrupted.hpp>
-#include <action_images/data/clip_dataset.hpp>
+#include <action_images/data/mixture.hpp>
+#include <action_images/train/clip_list.hpp>
 #include <action_images/train/optimizer.hpp>
 #include <action_images/world/action_head.hpp>
 #include <action_images/world/world_model.hpp>
@@ -28,7 +29,8 @@ struct ActionHeadTrainingEvent {
 struct ActionHeadTrainingOptions {
   std::int64_t steps = 2000;
   std::int64_t batch = 32;
-  std::int64_t clips = 0;     ///< of the data set, from its beginning; 0: all
+  std::int64_t clips = 0;     ///< drawn from the data; 0: one of every episode, in their order
+  std::int64_t views = 0;     ///< of a clip, drawn; 0: all of an episode, in their order
   std::uint64_t seed = 0;     ///< of the generations, the fresh weights and the batches
   std::int64_t hidden = 512;  ///< see ActionHeadConfig
   std::int64_t layers = 3;
@@ -37,8 +39,8 @@ struct ActionHeadTrainingOptions {
   ActionHeadLossWeights weights = {};
   OptimizerOptions optimizer = {.learning_rate = 1e-3, .beta2 = 0.999};
   double clip_norm = 1.0;
-  /// Folder that keeps what was generated of the clips for the next training; empty: none. A file there that was made
-  /// by another model, of other clips or with another seed is made again.
+  /// Folder that keeps what was generated of the clips for the next training, or for this one when it was stopped;
+  /// empty: none. A file there that was made by another model, of other clips or with another seed is made again.
   std::filesystem::path cache = {};
   /// Called for every clip and step; returning false stops by an Interrupted error.
   std::function<bool(const ActionHeadTrainingEvent&)> progress = {};
@@ -57,8 +59,8 @@ struct ActionHeadExamples {
 
 /// Generates every clip from its first pictures and its text (task i2va) and reads the action images; from the cache
 /// where it has them.
-/// @throws ValueError if the clips do not fit the model; FormatError for damaged data; Interrupted.
-ActionHeadExamples action_head_examples(const WorldModel& model, const ClipDataset& clips,
+/// @throws ValueError if a clip has no actions or does not fit the model; FormatError for damaged data; Interrupted.
+ActionHeadExamples action_head_examples(const WorldModel& model, const ClipList& clips,
                                         const ActionHeadTrainingOptions& options);
 
 /// Trains a head from scratch. Equal options give equal weights on one machine at one number of torch's threads.
@@ -67,8 +69,8 @@ ActionHeadExamples action_head_examples(const WorldModel& model, const ClipDatas
 ActionHead train_action_head(const ActionHeadExamples& examples, const ActionHeadConfig& config,
                              const ActionHeadTrainingOptions& options);
 
-/// Both together, with the sizes of the model.
-ActionHead train_action_head(const WorldModel& model, const ClipDataset& clips,
+/// Both together, with clips of the data in the model's size.
+ActionHead train_action_head(const WorldModel& model, std::vector<MixtureSource> data,
                              const ActionHeadTrainingOptions& options);
 
 }  // namespace action_images

@@ -7,16 +7,10 @@
 #include <string>
 #include <vector>
 
+#include <action_images/train/clip_list.hpp>
 #include <action_images/train/latents.hpp>
 
 namespace action_images {
-
-/// Clips that are encoded once.
-struct ClipList {
-  std::int64_t count = 0;
-  std::function<Clip(std::int64_t)> clip;  ///< by place in the list; may be called from one thread
-  std::string fingerprint;                 ///< of their contents
-};
 
 struct LatentCacheOptions {
   VaeOptions vae{};

@@ -56,7 +56,7 @@ class Trainer {
  private:
   struct Sums;
 
-  ClipList clip_list(const ClipSampler& sampler, std::int64_t count) const;
+  ClipList clip_list(const std::shared_ptr<const ClipSampler>& sampler, std::int64_t count) const;
   void open_clips();
   std::unique_ptr<ClipLoader> loader() const;
   void step();

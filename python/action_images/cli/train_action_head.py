@@ -18,11 +18,12 @@ WHERE = "cli::train-action-head"
 def configure(parser: Parser) -> None:
     add = parser.add_argument
     add("--model", default="embedded", metavar="NAME|DIR", help="world model; default: embedded")
-    add("--data", type=Path, required=True, metavar="DIR", help="clips with recorded actions")
+    add("--data", required=True, metavar="PATH|SPEC@RATIO,...", help="data sets with recorded actions")
     add("--out", type=Path, required=True, metavar="FILE", help="action_head.safetensors")
     add("--config", type=Path, metavar="FILE", help="JSON object of options: steps, batch, hidden, learning_rate, ...")
     add("--steps", type=whole_number(1), metavar="N", help="of the optimiser; default: 2000")
-    add("--clips", type=whole_number(1), metavar="N", help="of the data, from its beginning; default: all")
+    add("--clips", type=whole_number(1), metavar="N", help="drawn from the data; default: one of every episode")
+    add("--views", type=whole_number(1), metavar="N", help="drawn for a clip; default: all of an episode")
     add("--seed", type=whole_number(0, 2**63 - 1), metavar="N", help="equal seeds give equal weights; default: 0")
     add("--cache", type=Path, metavar="DIR", help="keeps what is generated of the clips for the next training")
     add_threads(parser)
@@ -55,7 +56,7 @@ def options_of(arguments: Namespace) -> dict:
     options = read_json(arguments.config, WHERE) if arguments.config else {}
     if not isinstance(options, dict):
         raise FormatError(f"[{WHERE}] {arguments.config}: expected a JSON object, got {type(options).__name__}")
-    for name in ("steps", "clips", "seed", "cache"):
+    for name in ("steps", "clips", "views", "seed", "cache"):
         if getattr(arguments, name) is not None:
             options[name] = getattr(arguments, name)
     return options

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,15 @@ def episodes_of(spec: Any) -> Any:
     if isinstance(spec, str) and "," in spec and not os.path.exists(spec):
         return _model.joined_episodes([part.strip() for part in spec.split(",") if part.strip()])
     return _model.episode_source(spec)
+
+
+def mixture_of(data: Any) -> Any:
+    """A mixture as the native side takes it: of a text, of pairs (what `open` takes, ratio), or of one data set alone."""
+    if isinstance(data, str) and not os.path.exists(data):
+        return data
+    if isinstance(data, Sequence) and not isinstance(data, str) and all(isinstance(part, tuple) for part in data):
+        return [(episodes_of(source), float(ratio)) for source, ratio in data]
+    return [(episodes_of(data), 1.0)]
 
 
 def window_options(

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ._dataset import Sample, episodes_of, sample_of, window_options
+from ._dataset import Sample, episodes_of, mixture_of, sample_of, window_options
 from ._episodes import _model
 
 
@@ -19,7 +19,7 @@ class ClipSampler:
 
     def __init__(
         self,
-        mixture: str | Sequence[tuple[Any, float]],
+        mixture: Any,
         *,
         root: str = "",
         frames: int = 41,
@@ -33,17 +33,17 @@ class ClipSampler:
     ):
         """Opens the data sets.
 
-        mixture: "spec@ratio,spec@ratio", or pairs of what `open` takes and its ratio. root: the folder of specs that are
-            names only, as "rlbench@0.7,droid@0.3". frames, size, views, interval, augmentation: as `open`'s.
+        mixture: "spec@ratio,spec@ratio", pairs of what `open` takes and its ratio, or one data set, as `open` takes it.
+            root: the folder of specs that are names only, as "rlbench@0.7,droid@0.3". frames, size, views, interval,
+            augmentation: as `open`'s.
         max_bad_share: of the draws; of the first 100 as many may be bad as of 100. on_bad: called with {"name",
             "reason", "rejected"} for each bad episode, on any thread.
 
         Raises ValueError for an unknown kind, an empty data set, or a ratio that is no number above 0.
         """
-        if not isinstance(mixture, str):
-            mixture = [(episodes_of(source), float(ratio)) for source, ratio in mixture]
+        given = mixture if root and isinstance(mixture, str) else mixture_of(mixture)
         window = window_options(frames, size, views, interval, augmentation)
-        self._native = _model.ClipSampler(mixture, root, window, seed, max_bad_share, on_bad)
+        self._native = _model.ClipSampler(given, root, window, seed, max_bad_share, on_bad)
 
     def __getitem__(self, index: int) -> Sample:
         """Any index from 0 on. Raises FormatError when too many episodes are bad."""
