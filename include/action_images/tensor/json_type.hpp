@@ -72,7 +72,7 @@ std::string json_type_name() {
   } else if constexpr (JsonFixedList<Value>) {
     return text_of("a list of ", std::tuple_size_v<Value>, ", each ", json_type_name<typename Value::value_type>());
   } else if constexpr (JsonList<Value>) {
-    return "a list, each of it " + json_type_name<typename Value::value_type>();
+    return text_of("a list, each of it ", json_type_name<typename Value::value_type>());
   } else {
     return "a value of the documented type";
   }
