@@ -72,5 +72,5 @@ TEST_CASE("a config that is wrong says which key") {
   CHECK(message({{"freq_dim", 31}}).find("freq_dim: expected a positive even number") != std::string::npos);
   CHECK(message({{"camera_channels", 6}, {"patch_size", {2, 2, 2}}}).find("patch_size") != std::string::npos);
   CHECK(message({{"preset", "wan3"}}).find("expected action-images-5b, embedded, wan2.1-i2v-14b-480p") != std::string::npos);
-  CHECK(message(json::array()) == "[wan::wan_config] config: expected a JSON object, got array");
+  CHECK(message(json::array()) == "[wan::wan_config] config: expected an object, got array");
 }
