@@ -31,11 +31,13 @@ def train_action_head(
     """Trains an action head for a world model: it generates the clips and learns what the codec misread.
 
     model: a WorldModel. data: what data.open or data.ClipSampler takes (docs/datasets.md): a path, "spec@ratio,spec@ratio",
-    episodes; clips in the model's size are cut from it, and their recorded actions are what is learned. progress: called with (stage, done, all, loss), stage "clips" while clips are
-    generated, then "steps"; returning False stops, which returns None.
+    episodes; clips in the model's size are cut from it, and their recorded actions are what is learned. progress:
+    called with (stage, done, all, loss), stage "clips" while clips are generated, then "steps"; returning False stops,
+    which returns None.
 
-    options: steps (2000), batch (32), clips (drawn from the data; 0: one of every episode), views (drawn for a clip; 0:
-    all of an episode, in their order), seed (0), hidden (512), layers (3), latent_pool (4), position_scale (0.1 m), learning_rate (1e-3), weight_decay (0.01), clip_norm (1.0), weights ({"position": 1,
+    options: steps (2000), batch (32), clips (0: one of every episode; N: so many, drawn from the data), views (0: all of
+    an episode, in their order; N: so many, drawn for every clip), seed (0), hidden (512), layers (3), latent_pool (4),
+    position_scale (0.1 m), learning_rate (1e-3), weight_decay (0.01), clip_norm (1.0), weights ({"position": 1,
     "rotation": 1, "openness": 1}), cache (a folder that keeps what was generated). Equal options give equal weights on
     one machine at one number of torch's threads.
 

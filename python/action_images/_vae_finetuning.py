@@ -25,8 +25,8 @@ def train_vae(
 ) -> bool:
     """Trains a copy of a world model's VAE to give back videos and action images, or goes on with a run in `output`.
 
-    model: a WorldModel; it is not changed. data: what data.open or data.ClipSampler takes
-    (docs/datasets.md): a path, "spec@ratio,spec@ratio", episodes; windows of single views are cut from it. output: folder for
+    model: a WorldModel; it is not changed. data: what data.open or data.ClipSampler takes (docs/datasets.md): a path,
+    "spec@ratio,spec@ratio", episodes; windows of single views are cut from it. output: folder for
     checkpoint.safetensors and, at the end, vae.safetensors. perceptual: a distance of pictures (N, 3, H, W) in [-1, 1]:
     a function (decoded, given) -> tensor, "lpips" (the package of that name), or a TorchScript file of a network whose
     features are compared. progress: called after every step with a dict of step, steps, loss and its parts; returning
