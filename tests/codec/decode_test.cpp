@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -233,4 +234,10 @@ TEST_CASE("images that are not the rig's are refused") {
                        ValueError);
   images(1, 0, 3, 3, 1) = 255.0F;
   CHECK_THROWS_AS(decode(images, rig), ValueError);
+  for (const auto& [bound, beyond] : {std::pair{-0.5F, -1.0F}, {1.5F, 2.0F}}) {
+    images(1, 0, 3, 3, 1) = bound;
+    CHECK_NOTHROW(decode(images, rig));
+    images(1, 0, 3, 3, 1) = std::nextafter(bound, beyond);
+    CHECK_THROWS_AS(decode(images, rig), ValueError);
+  }
 }

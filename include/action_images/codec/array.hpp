@@ -92,10 +92,11 @@ inline PixelActionsView view_of(const PixelActions& pixels) {
 inline void check_pixel_range(const ImagesView<const float>& images, std::string_view where) {
   if (images.size() == 0) return;
   const Eigen::Map<const Eigen::ArrayXf> pixels(images.data, static_cast<Eigen::Index>(images.size()));
-  if ((pixels - 0.5F).abs().maxCoeff<Eigen::PropagateNaN>() <= 1.0F) return;
+  if ((pixels - 0.5F).abs().maxCoeff<Eigen::PropagateNaN>() < 1.0F) return;  // at 1 the difference may be rounded
+  const float* const end = images.data + images.size();
   const auto outside = [](float value) { return !(value >= -0.5F && value <= 1.5F); };
-  const float* const found = std::find_if(images.data, images.data + images.size(), outside);
-  if (found != images.data + images.size()) check(false, where, "images", "finite values in [0, 1]", *found);
+  const float* const found = std::find_if(images.data, end, outside);
+  check(found == end, where, "images", "finite values in [0, 1]", found == end ? 0.0F : *found);
 }
 
 inline void check_pixel_range(const ImagesView<const std::uint8_t>&, std::string_view) {}
