@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <pybind11/eigen.h>
@@ -62,6 +63,25 @@ inline Eigen::Vector3d vector_from(const py::object& object, const char* where, 
 inline std::size_t threads_from(std::int64_t threads, const char* where) {
   aim::check(threads >= 0, where, "threads", "0 (one for every core) or a number of threads", threads);
   return static_cast<std::size_t>(threads);
+}
+
+/// Of an array given as `out`.
+inline void check_writable(const py::array& array, const char* where) {
+  aim::check(array.writeable() && (array.flags() & py::array::c_style) != 0, where, "out",
+             "a writable C-contiguous array", "another one");
+}
+
+/// `out` as an array to write into: a new one of the shape if it is None.
+template <typename Value>
+py::array_t<Value> target_from(const py::object& out, const std::vector<py::ssize_t>& shape, const char* where) {
+  if (out.is_none()) return py::array_t<Value>(shape);
+  aim::check(py::isinstance<py::array_t<Value>>(out), where, "out",
+             std::is_same_v<Value, float> ? "a float32 array" : "a uint8 array", "something else");
+  auto target = py::reinterpret_borrow<py::array_t<Value>>(out);
+  const std::vector<std::int64_t> expected(shape.begin(), shape.end());
+  aim::check_shape(shape_of(target) == expected, where, "out", aim::shape_text(expected), shape_of(target));
+  check_writable(target, where);
+  return target;
 }
 
 /// (N,)

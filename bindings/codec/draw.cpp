@@ -32,20 +32,15 @@ Pixels pixels_from(const py::object& object, const char* where, const char* argu
   return Pixels::ensure(array);
 }
 
-/// `out` as an array to write into: a new one of the shape if it is None.
-Pixels target_from(const py::object& out, const Pixels& like, const char* where) {
-  if (out.is_none()) return Pixels(std::vector<py::ssize_t>(like.shape(), like.shape() + like.ndim()));
-  aim::check(py::isinstance<py::array_t<std::uint8_t>>(out), where, "out", "a uint8 array", "something else");
-  auto target = py::reinterpret_borrow<py::array_t<std::uint8_t>>(out);
-  aim::check_shape(shape_of(target) == shape_of(like), where, "out", aim::shape_text(shape_of(like)), shape_of(target));
-  aim::check(target.writeable() && (target.flags() & py::array::c_style) != 0, where, "out",
-             "a writable C-contiguous array", "another one");
-  return py::reinterpret_borrow<Pixels>(out);
+/// `out`, or a new array of the same shape as another.
+Pixels target_like(const Pixels& like, const py::object& out, const char* where) {
+  return py::reinterpret_borrow<Pixels>(
+      target_from<std::uint8_t>(out, {like.shape(), like.shape() + like.ndim()}, where));
 }
 
 /// `out` with the pixels of `images` in it.
 Pixels copied(const Pixels& images, const py::object& out, const char* where) {
-  Pixels target = target_from(out, images, where);
+  Pixels target = target_like(images, out, where);
   if (target.data() != images.data()) {
     std::memmove(target.mutable_data(), images.data(), static_cast<std::size_t>(images.size()));
   }
@@ -98,7 +93,7 @@ py::array heat_blend(const py::object& rgb, const py::object& action_images, con
   const Pixels above = pixels_from(action_images, where, "action_images");
   aim::check_shape(shape_of(above) == shape_of(below), where, "action_images", aim::shape_text(shape_of(below)),
                    shape_of(above));
-  Pixels target = target_from(out, below, where);
+  Pixels target = target_like(below, out, where);
   const auto size = static_cast<std::size_t>(below.size());
   std::uint8_t* const pixels = target.mutable_data();
   py::gil_scoped_release release;

@@ -48,8 +48,7 @@ py::array encode(const py::object& actions, const aim::Rig& rig, const aim::Enco
     aim::check(py::isinstance<py::array>(out), "codec::encode", "out", "an array", "something else");
     images = out.cast<py::array>();
     check_images(images, "codec::encode", "out");
-    aim::check(images.writeable() && (images.flags() & py::array::c_style) != 0, "codec::encode", "out",
-               "a writable C-contiguous array", "another one");
+    check_writable(images, "codec::encode");
   }
   if (images.dtype().is(py::dtype::of<std::uint8_t>())) {
     return encode_into<std::uint8_t>(trajectory, rig, images, options);

@@ -17,17 +17,7 @@ py::array_t<float> plucker(const aim::Rig& rig, double moment_scale, const py::o
   std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rig.size())};
   if (rig.is_moving()) shape.push_back(static_cast<py::ssize_t>(rig.frames()));
   shape.insert(shape.end(), {rig.height(), rig.width(), 6});
-  py::array_t<float> rays;
-  if (out.is_none()) {
-    rays = py::array_t<float>(shape);
-  } else {
-    aim::check(py::isinstance<py::array_t<float>>(out), where, "out", "a float32 array", "something else");
-    rays = py::reinterpret_borrow<py::array_t<float>>(out);
-    const std::vector<std::int64_t> expected(shape.begin(), shape.end());
-    aim::check_shape(shape_of(rays) == expected, where, "out", aim::shape_text(expected), shape_of(rays));
-    aim::check(rays.writeable() && (rays.flags() & py::array::c_style) != 0, where, "out",
-               "a writable C-contiguous array", "another one");
-  }
+  auto rays = target_from<float>(out, shape, where);
   float* const values = rays.mutable_data();
   py::gil_scoped_release release;
   aim::plucker_into(rig, values, options);
