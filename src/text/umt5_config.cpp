@@ -29,9 +29,7 @@ constexpr auto where = "text::umt5_config";
 UMT5Config umt5_config(const nlohmann::json& object) {
   UMT5Config config;
   JsonFields fields(object, where, "config");
-  std::string preset = "umt5-xxl";
-  fields.read("preset", preset);
-  check(preset == "umt5-xxl", where, "preset", "\"umt5-xxl\"", '"' + preset + '"');
+  fields.expect("preset", "umt5-xxl");
   fields.read("shared_pos", config.shared_pos);
   for (const auto& [name, size] : sizes) fields.read(name, config.*size);
   fields.refuse_others();

@@ -127,9 +127,8 @@ WanVaeConfig checked(WanVaeConfig config) {
 
 WanVaeConfig wan_vae_config(const nlohmann::json& json) {
   JsonFields fields(json, where, "config");
-  std::string kind = "wan", version = "2.2";
-  fields.read("kind", kind);
-  check(kind == "wan", where, "kind", "\"wan\"", '"' + kind + '"');
+  fields.expect("kind", "wan");
+  std::string version = "2.2";
   fields.read("version", version);
   WanVaeConfig config = wan_vae_preset(version);
   config.mean.clear();

@@ -30,9 +30,7 @@ constexpr auto where = "wan::wan_image_encoder_config";
 WanImageEncoderConfig wan_image_encoder_config(const nlohmann::json& object) {
   Config config;
   JsonFields fields(object, where, "config");
-  std::string preset = "wan2.1-clip";
-  fields.read("preset", preset);
-  check(preset == "wan2.1-clip", where, "preset", "\"wan2.1-clip\"", '"' + preset + '"');
+  fields.expect("preset", "wan2.1-clip");
   fields.read("eps", config.eps);
   for (const auto& [name, size] : sizes) fields.read(name, config.*size);
   fields.refuse_others();

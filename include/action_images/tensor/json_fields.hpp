@@ -62,6 +62,13 @@ class JsonFields {
     value = found->first;
   }
 
+  /// For a key that says what the object is, if it is there. @throws ValueError for another text.
+  void expect(const char* key, const std::string& text) {
+    std::string found = text;
+    read(key, found);
+    check(found == text, where_, key, '"' + text + '"', '"' + found + '"');
+  }
+
   /// The value of a key, or nullptr if it is absent.
   const nlohmann::json* find(const char* key) {
     taken_.push_back(key);
