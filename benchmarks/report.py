@@ -18,18 +18,14 @@ import numpy as np
 import action_images as aim
 from action_images.point_cloud import PointCloud
 from action_images.presentation import write_report
+from action_images.simulation.scene import look_from
 
 MARKS = ("pictures", "players", "figures")
 
 
 def camera(angle, size):
     """On a circle around a table, towards a point above its middle."""
-    centre = np.array([0.9 * np.cos(angle), 0.9 * np.sin(angle), 0.7])
-    forward = np.array([0, 0, 0.1]) - centre
-    forward /= np.linalg.norm(forward)
-    right = np.cross(forward, [0, 0, 1]) / np.linalg.norm(np.cross(forward, [0, 0, 1]))
-    pose = np.eye(4)
-    pose[:3] = np.stack([right, np.cross(forward, right), forward, centre], axis=1)
+    pose = look_from(np.array([0.9 * np.cos(angle), 0.9 * np.sin(angle), 0.7]), np.array([0, 0, 0.1]))
     intrinsics = [[size, 0, size / 2], [0, size, size / 2], [0, 0, 1]]
     return aim.Camera(intrinsics=intrinsics, world_from_camera=pose, width=size, height=size)
 
@@ -40,7 +36,8 @@ def rollout(frames, views, size, points):
     t = np.linspace(0, 1, frames)
     actions = np.stack([0.2 * t - 0.1, 0.1 * t, 0.3 - 0.2 * t, 0 * t + 3, 0.5 * t, 4 * t, 1 - t], axis=1)
     y, x = np.mgrid[:size, :size] / size
-    waves = [np.sin(9 * x + 6 * t[:, None, None]), np.cos(7 * y - 6 * t[:, None, None]), np.sin(5 * (x + y) + 0 * t[:, None, None])]
+    phase = 6 * t[:, None, None]
+    waves = [np.sin(9 * x + phase), np.cos(7 * y - phase), np.sin(5 * (x + y) + 0 * phase)]
     video = np.broadcast_to((128 + 90 * np.stack(waves, -1)).astype(np.uint8), (views, frames, size, size, 3))
     random = np.random.default_rng(0)
     place = random.uniform(-0.4, 0.4, (points, 2))

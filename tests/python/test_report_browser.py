@@ -11,6 +11,7 @@ import pytest
 
 import action_images as aim
 from action_images.point_cloud import PointCloud
+from action_images.simulation.scene import look_from
 
 sync_api = pytest.importorskip("playwright.sync_api")
 for package in ("torch", "plotly"):
@@ -25,12 +26,7 @@ SIZE, FRAMES = 64, 5
 
 def camera(angle, size=SIZE):
     """A camera on a circle that looks at a point above the table."""
-    centre = np.array([0.9 * np.cos(angle), 0.9 * np.sin(angle), 0.7])
-    forward = np.array([0, 0, 0.1]) - centre
-    forward /= np.linalg.norm(forward)
-    right = np.cross(forward, [0, 0, 1]) / np.linalg.norm(np.cross(forward, [0, 0, 1]))
-    pose = np.eye(4)
-    pose[:3] = np.stack([right, np.cross(forward, right), forward, centre], axis=1)
+    pose = look_from(np.array([0.9 * np.cos(angle), 0.9 * np.sin(angle), 0.7]), np.array([0, 0, 0.1]))
     intrinsics = [[size, 0, size / 2], [0, size, size / 2], [0, 0, 1]]
     return aim.Camera(intrinsics=intrinsics, world_from_camera=pose, width=size, height=size)
 
