@@ -103,7 +103,8 @@ void bind_clip_sampler(py::module_& module) {
       .def(py::init([](const py::object& mixture, const std::string& root, const WindowOptions& window,
                        std::uint64_t seed, double max_bad_share, const py::object& on_bad) {
              ClipSamplerOptions options{window, seed, max_bad_share, listener_from(on_bad)};
-             return std::make_shared<ClipSampler>(binding::mixture_from(mixture, "data::ClipSampler", root), std::move(options));
+             auto sources = binding::mixture_from(mixture, "data::ClipSampler", root);
+             return std::make_shared<ClipSampler>(std::move(sources), std::move(options));
            }),
            py::arg("mixture"), py::arg("root"), py::arg("window"), py::arg("seed"), py::arg("max_bad_share"),
            py::arg("on_bad"))

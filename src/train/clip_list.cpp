@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/train/clip_list.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace action_images {
@@ -43,11 +42,6 @@ ClipList one_clip_per_episode(std::shared_ptr<const ClipSampler> sampler) {
 ClipList drawn_clips(std::shared_ptr<const ClipSampler> sampler, std::int64_t count) {
   const std::string fingerprint = sampler->fingerprint() + " drawn";
   return {count, [sampler = std::move(sampler)](std::int64_t index) { return sampler->clip(index); }, fingerprint};
-}
-
-ClipList first_clips(ClipList list, std::int64_t count) {
-  list.count = std::min(list.count, count);
-  return list;
 }
 
 }  // namespace action_images

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <action_images/train/trainer.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -81,7 +82,9 @@ Trainer::Trainer(TrainConfig config, fs::path output, TrainingData data, Listene
 Trainer::~Trainer() = default;
 
 ClipList Trainer::clip_list(const std::shared_ptr<const ClipSampler>& sampler, std::int64_t count) const {
-  return config_.data.cached_clips < 0 ? first_clips(one_clip_per_episode(sampler), count) : drawn_clips(sampler, count);
+  ClipList clips = config_.data.cached_clips < 0 ? one_clip_per_episode(sampler) : drawn_clips(sampler, count);
+  clips.count = std::min(clips.count, count);
+  return clips;
 }
 
 void Trainer::open_clips() {

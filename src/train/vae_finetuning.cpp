@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include <action_images/core/check.hpp>
+#include <action_images/data/clip_loader.hpp>
 #include <action_images/tensor/json_fields.hpp>
 #include <action_images/tensor/prefix.hpp>
 #include <action_images/tensor/safetensors.hpp>
-#include <action_images/data/clip_loader.hpp>
 #include <action_images/train/clip_list.hpp>
 #include <action_images/train/tasks.hpp>
 #include <action_images/world/conditioning.hpp>

@@ -28,7 +28,4 @@ ClipList one_clip_per_episode(std::shared_ptr<const ClipSampler> sampler);
 /// The first `count` clips that the sampler draws.
 ClipList drawn_clips(std::shared_ptr<const ClipSampler> sampler, std::int64_t count);
 
-/// The beginning of a list. @param count  at least 0.
-ClipList first_clips(ClipList list, std::int64_t count);
-
 }  // namespace action_images
